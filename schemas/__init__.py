@@ -1,0 +1,1 @@
+"""The contracts that we own: what crosses a wire, frozen, importing nothing of ours."""

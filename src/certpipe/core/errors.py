@@ -1,0 +1,38 @@
+"""What can go wrong inside, as a closed tree.
+
+    CertpipeError
+    ├── Rejected     final: the bundle, or the PAC, says no; somebody must act before it can be tried again
+    ├── Unavailable  it did not happen; trying later may help
+    └── Uncertain    it may have happened; look before trying again
+
+Anything else that is raised is a defect: it is retried a few times, then the upload is parked as `failed`, and its
+text never leaves the process.
+"""
+
+from collections.abc import Sequence
+
+from certpipe.core.problems import Problem
+
+
+class CertpipeError(Exception):
+    """The root. `problems` is never empty; the exception's text holds codes only, so that it may be logged."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(", ".join(problem.code for problem in problems))
+        self.problems: Sequence[Problem] = problems
+
+
+class Rejected(CertpipeError):
+    """Final. Every fault that was found, at once."""
+
+
+class Unavailable(CertpipeError):
+    """It did not happen. `retry_after`: seconds that the other side asked us to wait, where it did."""
+
+    def __init__(self, *problems: Problem, retry_after: float | None = None) -> None:
+        super().__init__(*problems)
+        self.retry_after = retry_after
+
+
+class Uncertain(CertpipeError):
+    """It may have happened: the answer was lost, or made no sense."""

@@ -1,0 +1,112 @@
+"""A stage, what may become of an upload in it, and where that is written down."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from certpipe.core.problems import Problem
+from schemas.messages import UploadRef
+from schemas.status import CertificateFacts, Stage
+
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class StageStep(Protocol[In_contra, Out_co]):
+    """One step for one upload. It knows no queue, table, batch or retry.
+
+    Raises `Rejected` (final), `Unavailable` (did not happen) or `Uncertain` (may have happened).
+    """
+
+    async def __call__(self, upload: In_contra, /) -> Out_co: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced(Generic[Out]):
+    """The stage's work is done; `out` is what to write down."""
+
+    ref: UploadRef
+    out: Out
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The end `rejected`. `facts`: what could be read of the certificate all the same."""
+
+    ref: UploadRef
+    problems: tuple[Problem, ...]
+    facts: CertificateFacts | None = None
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Try again in `delay` seconds (the database adds them to its own clock)."""
+
+    ref: UploadRef
+    problem: Problem
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The end `failed`: every retry is used up, and the operator acts."""
+
+    ref: UploadRef
+    problem: Problem
+
+
+Outcome = Advanced[Out] | Refused | Postponed | Parked
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[Out]):
+    """One upload that still waits for the stage, with the number of tries that the stage has had before."""
+
+    upload: Out
+    ref: UploadRef
+    attempt: int
+
+
+class Ledger(Protocol[In, Out]):
+    """What one stage reads and writes, batchwise. The database is the truth."""
+
+    async def load(self, refs: Sequence[UploadRef], /) -> Sequence[Loaded[In]]:
+        """Those of `refs` that still wait for this stage at that epoch, in one query; the others moved on.
+
+        The ledger of forward also records the intent to send, durably, and tells of each upload which intents were
+        open before.
+        """
+
+    async def settle(self, outcomes: Sequence[Outcome[Out]], /) -> Sequence[UploadRef]:
+        """Apply all of them with their events in one guarded, durable transaction.
+
+        Returns the uploads that now wait for the next stage, at their new epoch, to be published. An outcome whose row
+        moved on changes nothing. Raises `Unavailable` when nothing was written or when that is not known: settling
+        the same outcomes again is safe.
+        """
+
+
+class Backlog(Protocol):
+    """What waits for dispatch: the transactional outbox that the upload rows are."""
+
+    async def due(self, limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
+        """At most `limit` uploads that are due now, leased: nobody else gets them for ten seconds."""
+
+    async def dispatched(self, refs: Sequence[UploadRef]) -> None:
+        """Note, lazily, that these were published at that epoch: not due until the reconciler's time."""
+
+    async def redrive(self) -> int:
+        """Make every active upload due now (a broker that lost everything); returns how many."""
+
+    async def depth(self) -> int:
+        """How many uploads have not ended; may be a second old."""
+
+    async def sweep(self) -> None:
+        """Delete what has had its time: idempotency keys, finished checks."""
+
+
+Run = Callable[[Callable[[], Out]], Awaitable[Out]]
+"""Runs CPU-bound work off the event loop."""
