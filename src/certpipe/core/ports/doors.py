@@ -61,7 +61,8 @@ class Intake(Protocol):
     async def accept(self, upload: NewUpload, /) -> Accepted:
         """One durable transaction: the row, the box, the event, the idempotency key.
 
-        Raises `Unavailable`, or one of the two idempotency errors (also when the upload's own id was used by another organization or content).
+        Raises `Unavailable`, or one of the two idempotency errors (also when the upload's own id was used by another
+        organization or content).
         """
 
 
