@@ -1,0 +1,1 @@
+"""RabbitMQ and the in-process broker behind one port."""

@@ -1,0 +1,1 @@
+"""Sealing, opening, envelopes and key providers."""

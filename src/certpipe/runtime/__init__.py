@@ -1,0 +1,1 @@
+"""Receive, batch, run, settle; and the sweeper."""

@@ -1,0 +1,1 @@
+"""The domain: proving SAT certificates. No I/O, no framework."""

@@ -1,0 +1,1 @@
+"""PACs as real servers, and a SAT-like authority, for development and tests."""
