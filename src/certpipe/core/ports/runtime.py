@@ -108,5 +108,12 @@ class Backlog(Protocol):
         """Delete what has had its time: idempotency keys, finished checks."""
 
 
+class Dispatcher(Protocol):
+    """Publishes what waits for a stage. Losing it loses nothing: the backlog still holds what was not published."""
+
+    def dispatch(self, stage: Stage, refs: Sequence[UploadRef]) -> None:
+        """Publish soon, together with what else is there; never raises, never blocks."""
+
+
 Run = Callable[[Callable[[], Out]], Awaitable[Out]]
 """Runs CPU-bound work off the event loop."""
