@@ -12,6 +12,7 @@ text never leaves the process.
 from collections.abc import Sequence
 
 from certpipe.core.problems import Problem
+from schemas.status import CertificateFacts
 
 
 class CertpipeError(Exception):
@@ -19,11 +20,18 @@ class CertpipeError(Exception):
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(", ".join(problem.code for problem in problems))
-        self.problems: Sequence[Problem] = problems
+        self.problems = problems
 
 
 class Rejected(CertpipeError):
-    """Final. Every fault that was found, at once."""
+    """Final. Every fault that was found, at once, and what could be read all the same."""
+
+    def __init__(
+        self, *problems: Problem, facts: CertificateFacts | None = None, warnings: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(*problems)
+        self.facts = facts
+        self.warnings = tuple(warnings)
 
 
 class Unavailable(CertpipeError):
@@ -36,3 +44,15 @@ class Unavailable(CertpipeError):
 
 class Uncertain(CertpipeError):
     """It may have happened: the answer was lost, or made no sense."""
+
+
+def place(error: BaseException) -> str:
+    """The type of an exception and the last frames it came through: all that may be told of an unknown one.
+
+    Its text may quote what was sent, and is never logged or shown.
+    """
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {' > '.join(frames[-4:])}"

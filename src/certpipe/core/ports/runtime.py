@@ -111,8 +111,11 @@ class Backlog(Protocol):
 class Dispatcher(Protocol):
     """Publishes what waits for a stage. Losing it loses nothing: the backlog still holds what was not published."""
 
-    def dispatch(self, stage: Stage, refs: Sequence[UploadRef]) -> None:
-        """Publish soon, together with what else is there; never raises, never blocks."""
+    def dispatch(self, stage: Stage, refs: Sequence[UploadRef]) -> Awaitable[None]:
+        """Publish soon, together with what else is there; never raises, never blocks.
+
+        Awaiting the answer, which nobody needs to do, waits until it was published or left to the sweeper.
+        """
 
 
 Run = Callable[[Callable[[], Out]], Awaitable[Out]]

@@ -1,0 +1,43 @@
+"""From how a stage ended to what is written down: one closed set, decided in one place."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from certpipe.core.errors import Rejected, Unavailable, Uncertain, place
+from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Refused
+from certpipe.core.problems import INTERNAL, Problem
+from certpipe.core.retry import Backoff
+from schemas.messages import UploadRef
+
+Out = TypeVar("Out")
+log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long to go on: for days while the other side is away, a few times at a defect of our own."""
+
+    away: Backoff = field(default_factory=Backoff)
+    defect: Backoff = field(default_factory=lambda: Backoff(first=2.0, most=60.0, attempts=5))
+
+
+def outcome_of(ref: UploadRef, attempt: int, result: Out | BaseException, policy: RetryPolicy) -> Outcome[Out]:
+    """What becomes of an upload whose stage ended with `result` at its `attempt`-th try (1 is the first)."""
+    match result:
+        case Rejected() as no:
+            return Refused(ref, no.problems, facts=no.facts, warnings=no.warnings)
+        case Unavailable() as away:
+            return _again(ref, away.problems[0], policy.away.delay(attempt, at_least=away.retry_after))
+        case Uncertain() as unknown:
+            return _again(ref, unknown.problems[0], policy.away.delay(attempt))
+        case BaseException() as defect:
+            # The text of an unknown exception may quote anything; its type and place may be told.
+            log.error("defect in a stage", extra={"upload_id": str(ref.id), "defect": place(defect)})
+            return _again(ref, INTERNAL, policy.defect.delay(attempt))
+        case out:
+            return Advanced(ref, out)
+
+
+def _again(ref: UploadRef, problem: Problem, delay: float | None) -> Postponed | Parked:
+    return Parked(ref, problem) if delay is None else Postponed(ref, problem, delay)

@@ -1,0 +1,52 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from certpipe.core.bundle import Bundle
+from certpipe.core.errors import Rejected, Unavailable, Uncertain
+from certpipe.core.ports.connector import Connector
+from certpipe.core.ports.custody import Unwrapper
+from certpipe.core.problems import INTERNAL, Problem
+from certpipe.core.uploads import Forwarded, Receipt, Stored
+from schemas.status import Actor
+
+NO_DESTINATION = Problem(
+    "no_destination",
+    "No hay un destino configurado para este tipo de certificado; avise al operador",
+    "No destination is configured for this kind of certificate; tell the operator",
+    hint="Configure un conector para este tipo / configure a connector for this kind: CERTPIPE_SW_SERVICES_URL …",
+    actor=Actor.OPERATOR,
+    status=503,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Hand the certificate to every destination that takes its kind, once each.
+
+    The intent to send is on record before this runs. Where an earlier intent is open, or an answer was lost, it looks
+    at the destination before it sends again.
+    """
+
+    unwrapper: Unwrapper
+    connectors: Mapping[str, Connector]
+
+    async def __call__(self, upload: Stored) -> Forwarded:
+        kind = upload.facts.kind
+        if kind is None:
+            raise Rejected(INTERNAL)
+        destinations = [connector for connector in self.connectors.values() if connector.takes(kind)]
+        if not destinations:
+            raise Unavailable(NO_DESTINATION)
+        bundle = await self.unwrapper.unwrap(upload.parts, upload.binding)
+        receipts = [await self._hand_over(connector, bundle, upload) for connector in destinations]
+        return Forwarded(ref=upload.ref, receipts=tuple(receipts))
+
+    async def _hand_over(self, connector: Connector, bundle: Bundle, upload: Stored) -> Receipt:
+        if connector.name in upload.open_intents and (found := await connector.find(upload.facts)):
+            return found
+        try:
+            return await connector.send(bundle, upload.facts)
+        except Uncertain:
+            if found := await connector.find(upload.facts):
+                return found
+            raise
