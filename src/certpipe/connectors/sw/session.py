@@ -1,0 +1,71 @@
+"""One account at SW: its addresses, its token, its one connection pool."""
+
+from datetime import datetime
+from http import HTTPStatus
+
+import aiohttp
+from yarl import URL
+
+from certpipe.connectors.sw import problems
+from certpipe.connectors.sw.answers import Answer, spoken
+from certpipe.connectors.sw.tokens import Credentials, Token, Tokens
+from certpipe.connectors.sw.transport import Transport
+from certpipe.core.clock import Clock
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds for one exchange, from asking for a connection to the last byte of the answer."""
+
+
+class SwSession:
+    """What the connectors to SW share.
+
+    Attributes:
+        services: base address of stamping and the CSD vault.
+        api: base address of management and Efisco.
+    """
+
+    def __init__(
+        self,
+        *,
+        services_url: str,
+        api_url: str,
+        credentials: Credentials,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        self.services = URL(services_url)
+        self.api = URL(api_url)
+        self._clock = clock
+        self._transport = Transport(http, timeout=timeout)
+        self._tokens = Tokens(self.services, credentials, self._transport, clock)
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock.now()
+
+    async def send(self, url: URL, body: bytes) -> Answer:
+        """POST something that changes what SW holds. Raises `Unavailable` or `Uncertain`; a 401 never comes back."""
+        return await self._authorized("POST", url, body)
+
+    async def read(self, method: str, url: URL) -> Answer:
+        """Ask something that changes nothing. Raises `Unavailable` only; a 401 never comes back."""
+        return await self._authorized(method, url, None)
+
+    async def _authorized(self, method: str, url: URL, body: bytes | None) -> Answer:
+        """A 401 is answered with one new token and one repetition: it says that nothing was done."""
+        token = await self._tokens.current()
+        answer = await self._once(method, url, body, token)
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return answer
+        token = await self._tokens.renewed(token)
+        answer = await self._once(method, url, body, token)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise self._tokens.refused(spoken(problems.CREDENTIALS, answer))
+        return answer
+
+    async def _once(self, method: str, url: URL, body: bytes | None, token: Token) -> Answer:
+        headers = {"Authorization": f"Bearer {token.text}"}
+        if body is None:
+            return await self._transport.read(method, url, headers)
+        return await self._transport.exchange(method, url, body, headers)
