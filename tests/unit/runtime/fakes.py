@@ -1,0 +1,112 @@
+"""Small fakes of the ports around the runtime: a ledger in a dictionary, an inbox in a list."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from certpipe.core.errors import Unavailable
+from certpipe.core.ids import uuid7
+from certpipe.core.ports.broker import Delivery, Message, Settlement
+from certpipe.core.ports.runtime import Advanced, Loaded, Outcome
+from certpipe.core.problems import Problem
+from schemas.messages import StageMessage, UploadRef
+from schemas.status import Stage
+
+AWAY = Problem("away", "fuera", "away")
+
+
+def ref(epoch: int = 0) -> UploadRef:
+    return UploadRef(id=uuid7(), epoch=epoch)
+
+
+def delivery(*refs: UploadRef, count: int = 0, stage: Stage = Stage.VALIDATE) -> Delivery:
+    return Delivery(
+        body=StageMessage(stage=stage, uploads=refs).model_dump_json().encode(), count=count, token=object()
+    )
+
+
+class Clock:
+    """Time passes only as somebody waits."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def wait(self, seconds: float, *, until: asyncio.Event | None = None) -> bool:
+        self.waited.append(seconds)
+        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0)
+        return until is not None and until.is_set()
+
+
+@dataclass
+class Ledger:
+    """Everything waits for the stage until it is settled."""
+
+    fails: list[Exception] = field(default_factory=list)
+    poison: set[UploadRef] = field(default_factory=set)
+    unreadable: set[UploadRef] = field(default_factory=set)
+    written: dict[UploadRef, Outcome[str]] = field(default_factory=dict)
+    batches: list[int] = field(default_factory=list)
+
+    async def load(self, refs: Sequence[UploadRef], /) -> Sequence[Loaded[UploadRef]]:
+        if self.unreadable & set(refs):
+            raise ValueError("a row that cannot be read")
+        return [Loaded(each, each, 0) for each in refs if each not in self.written]
+
+    async def settle(self, outcomes: Sequence[Outcome[str]], /) -> Sequence[UploadRef]:
+        if self.fails:
+            raise self.fails.pop(0)
+        for outcome in outcomes:
+            if outcome.ref in self.poison and isinstance(outcome, Advanced):
+                raise ValueError("a row that cannot be written")
+        self.batches.append(len(outcomes))
+        self.written.update({outcome.ref: outcome for outcome in outcomes})
+        return [UploadRef(id=o.ref.id, epoch=o.ref.epoch + 1) for o in outcomes if isinstance(o, Advanced)]
+
+
+@dataclass
+class Inbox:
+    """Hands out its deliveries, then waits to be stopped."""
+
+    deliveries: list[Delivery]
+    settled: list[tuple[Delivery, Settlement]] = field(default_factory=list)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    expected: int = -1
+    all_settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        if self.deliveries:
+            batch, self.deliveries = self.deliveries[:limit], self.deliveries[limit:]
+            return batch
+        await self.stopped.wait()
+        return []
+
+    async def settle(self, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
+        self.settled += [(each, settlement) for each in deliveries]
+        if len(self.settled) == self.expected:
+            self.all_settled.set()
+
+    async def stop(self) -> None:
+        self.stopped.set()
+
+
+@dataclass
+class Publisher:
+    """Keeps what is published, or is away."""
+
+    published: list[Message] = field(default_factory=list)
+    ready: bool = True
+    gate: asyncio.Event | None = None
+
+    async def publish(self, messages: Sequence[Message], /) -> None:
+        if self.gate:
+            await self.gate.wait()
+        if not self.ready:
+            raise Unavailable(AWAY)
+        self.published += messages
+
+    def refs(self) -> list[UploadRef]:
+        return [each for m in self.published for each in StageMessage.model_validate_json(m.body).uploads]
