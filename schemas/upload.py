@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from schemas.base import Contract, Kind
 from schemas.status import ProblemView
 
-Base64 = Annotated[str, Field(max_length=90_000, json_schema_extra={"contentEncoding": "base64"})]
+Base64 = Annotated[str, Field(max_length=90_000, repr=False, json_schema_extra={"contentEncoding": "base64"})]
 
 
 class SealFormat(StrEnum):
@@ -37,7 +37,7 @@ class ClearBundle(Contract):
 
     certificate: Base64
     private_key: Base64
-    password: Annotated[str, Field(max_length=1_000)]
+    password: Annotated[str, Field(max_length=1_000, repr=False)]
 
 
 class UploadMessage(Contract):

@@ -1,1 +1,1 @@
-"""Sealing, opening, envelopes and key providers."""
+"""Custody: sealing in transit, envelopes at rest, and the keys of both. The public half never reaches the private."""
