@@ -8,13 +8,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published. Always persistent and mandatory; the adapter gives each publish a message id of its own."""
+    """What is published, always persistent; the adapter gives each publish a message id of its own.
+
+    `mandatory`: that no queue takes it is a failure. Only an event that nobody may have asked for is not.
+    """
 
     exchange: str
     routing_key: str
     body: bytes = field(repr=False)
     correlation_id: str | None = None
     content_type: str = "application/json"
+    mandatory: bool = True
 
 
 class Publisher(Protocol):
