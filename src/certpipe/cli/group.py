@@ -94,7 +94,8 @@ def tell(error: CommandError, *, as_json: bool) -> ExitCode:
 def tell_wrong_use(error: typer.TyperException) -> ExitCode:
     """What the parser found, and where the help is."""
     context: typer.Context | None = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help itself
+        typer.echo(error.format_message(), err=True)
         return ExitCode.WRONG_USE
     path = context.command_path if context else "certpipe"
     typer.echo(f"certpipe: {error.format_message()}", err=True)
