@@ -130,8 +130,8 @@ class EmbeddedPostgres:
     async def _clear(self) -> None:
         """End what a killed server left behind, as PostgreSQL itself cannot when numbers of processes are used again.
 
-        The children of a killed server hold its memory for a moment; its own number may stand in `postmaster.pid`
-        as long as nobody buried it (a container without an init never does), or may be another program's by now.
+        The children of a killed server hold its memory for a moment; its own number stands in two lock files,
+        and is taken for a living server as long as nobody buried it (a container without an init never does), or may be another program's by now.
         """
         self.kill()
         while remains := working_in(self._data):
@@ -140,6 +140,7 @@ class EmbeddedPostgres:
                     os.kill(pid, signal.SIGKILL)
             await self._clock.wait(0.01)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self._socket_folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     async def _ready(self) -> bool:
         """Wait until the server says that it is ready, and takes a connection; false when it ended."""
