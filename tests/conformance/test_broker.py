@@ -7,7 +7,11 @@ from typing import Protocol
 import pytest
 
 from certpipe.broker import topology
+from certpipe.broker.amqp import AmqpBroker
+from certpipe.broker.connection import connect
+from certpipe.broker.declare import apply
 from certpipe.broker.inprocess import InProcessBroker
+from certpipe.core.clock import SystemClock
 from certpipe.core.errors import Unavailable
 from certpipe.core.ports.broker import Broker, Delivery, Inbox, Message, Settlement
 from schemas.status import Stage
@@ -40,11 +44,43 @@ class InProcessHarness:
         await self._broker.close()
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[Harness]:
-    harness = InProcessHarness()
-    yield harness
-    await harness.close()
+class AmqpHarness:
+    """Each client is a broker object of its own, at the same RabbitMQ."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._opened: list[AmqpBroker] = []
+
+    async def open(self) -> Broker:
+        broker = AmqpBroker(self._url, role="conformance", clock=SystemClock(), grace=0.1)
+        self._opened.append(broker)
+        assert await broker.wait_ready(PATIENCE)
+        return broker
+
+    async def declare(self, queue: str) -> None:
+        connection = await connect(self._url, name="conformance.declare")
+        try:
+            channel = await connection.channel()
+            await channel.declare_queue(queue, durable=True)
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        for broker in self._opened:
+            await broker.close()
+
+
+@pytest.fixture(params=["in-process", "amqp"])
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
+    made: InProcessHarness | AmqpHarness
+    if request.param == "amqp":
+        url = request.getfixturevalue("amqp_url")
+        await apply(url)
+        made = AmqpHarness(url)
+    else:
+        made = InProcessHarness()
+    yield made
+    await made.close()
 
 
 @pytest.fixture
