@@ -1,10 +1,12 @@
 """Following an upload by long polling until it ends."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
-from certpipe.cli.client import Client
+from certpipe.cli.client import Answer
 from certpipe.cli.failure import CommandError, ExitCode
 from certpipe.cli.show import read
 from certpipe.cli.stageline import Watcher
@@ -15,11 +17,19 @@ LONG_POLL = 20
 MOST_FAILURES = 5
 
 
+class Asking(Protocol):
+    """The one thing of a client that following needs."""
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, etag: str | None = None, patience: float = ...
+    ) -> Answer: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Follower:
     """Asks again and again, each time for as long as the server will wait; bears a server that restarts."""
 
-    client: Client
+    client: Asking
     clock: Clock
 
     async def follow(self, upload_id: UUID, watcher: Watcher, *, seconds: float | None) -> UploadStatus:
@@ -58,6 +68,6 @@ class Follower:
             etag = answer.headers.get("ETag")
 
 
-def follower(client: Client) -> Follower:
+def follower(client: Asking) -> Follower:
     """A follower on the machine's clock."""
     return Follower(client, SystemClock())

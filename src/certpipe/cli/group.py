@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from certpipe.cli.failure import CommandError, ExitCode
+from certpipe.cli.humane import humane
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -73,7 +74,8 @@ class LazyGroup(TyperGroup):
         except SystemExit:
             raise
         except BaseException as error:  # noqa: BLE001 - the last line of defence: whatever it is, no traceback
-            code = tell_defect(error)
+            told = humane(error)
+            code = tell(told, as_json="--json" in arguments) if told else tell_defect(error)
         code = code if isinstance(code, int) else ExitCode.FINE
         if standalone_mode:
             sys.exit(int(code))

@@ -1,6 +1,7 @@
 """`certpipe upload`: submit a bundle, and see how it goes."""
 
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from certpipe.cli.following import tell_how_it_goes
 from certpipe.cli.hygiene import leave_no_core
 from certpipe.cli.options import Json, PasswordFile, PasswordStdin, TokenFile, Url, run
 from certpipe.cli.show import show_json
+from certpipe.sat import kind as kind_of
+from certpipe.sat.certificate import read as read_certificate
+from certpipe.sat.der import DerError
 from schemas.base import Kind
 
 PATIENT = 120.0
@@ -76,7 +80,7 @@ def upload(
     leave_no_core()
     connection = connect(url, token_file)
     cer, key = read_bytes(certificate, "certificate"), read_bytes(private_key, "private key")
-    known = kind or _ask_kind(cer)
+    known = kind or _kind_of(cer)
     submission = Submission(
         certificate=cer,
         private_key=key,
@@ -127,13 +131,19 @@ def _party(party: UUID | None, kind: Kind, connection: Connection) -> str:
     return found
 
 
-def _ask_kind(certificate: bytes) -> Kind:
-    del certificate
-    if not is_terminal(typer.get_text_stream("stdin")):
+def _kind_of(certificate: bytes) -> Kind:
+    """What the certificate says of itself, else what the caller says."""
+    try:
+        told = kind_of.tell(read_certificate(certificate))
+    except DerError:
+        told = None
+    if told:
+        return told
+    if not is_terminal(sys.stdin):
         raise CommandError(
             "is it an e.firma or a CSD? The certificate does not say.", hint="give --kind fiel or --kind csd."
         )
-    return Kind(typer.prompt("e.firma (fiel) o/or sello (csd)?", type=Kind))
+    return Kind(typer.prompt("¿e.firma (fiel) o sello (csd)? / which kind", type=Kind))
 
 
 def _key(given: str | None) -> str:
