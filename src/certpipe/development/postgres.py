@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from certpipe.core.clock import SystemClock
 from certpipe.development.files import write_private
-from certpipe.development.processes import Daemon, spawn, working_in
+from certpipe.development.processes import Daemon, kill_all, spawn, working_in
 
 DATABASE = "certpipe"
 MAJOR = "18"
@@ -84,7 +84,7 @@ class EmbeddedPostgres:
             return
         await self._initialize()
         for _ in range(3):
-            await self._clear()
+            self._clear()
             arguments = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
             command = ["postgres", "-D", str(self._data), "-k", str(self._make_socket_folder()), *arguments]
             daemon = spawn(self._command(*command), env=_environment(), log=self._log, owner=self._owner)
@@ -107,7 +107,11 @@ class EmbeddedPostgres:
         server = self._server()
         if server is not None:
             server.kill()
+        # The children of a killed server hold its memory for a moment.
+        kill_all(working_in(self._data))
         (self.folder / "server.json").unlink(missing_ok=True)
+        if self._socket_folder.parent != self.folder:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     @property
     def _data(self) -> Path:
@@ -127,18 +131,13 @@ class EmbeddedPostgres:
     def _server(self) -> Daemon | None:
         return Daemon.load(self.folder / "server.json")
 
-    async def _clear(self) -> None:
-        """End what a killed server left behind, as PostgreSQL itself cannot when numbers of processes are used again.
+    def _clear(self) -> None:
+        """End what a killed server left behind.
 
-        The children of a killed server hold its memory for a moment; its own number stands in two lock files,
-        and is taken for a living server as long as nobody buried it (a container without an init never does), or may be another program's by now.
+        Its number stands in two lock files, and PostgreSQL takes it for a living server's while nobody has buried it
+        (a container without an init never does), or when another program has the number by now.
         """
         self.kill()
-        while remains := working_in(self._data):
-            for pid in remains:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            await self._clock.wait(0.01)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         (self._socket_folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
 

@@ -3,9 +3,10 @@
 import json
 import os
 import secrets
+import select
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,6 +49,18 @@ def working_in(folder: Path) -> list[int]:
     return found
 
 
+def kill_all(pids: Iterable[int]) -> None:
+    """Kill these processes, and return when they are gone (or after ten seconds each)."""
+    handles = []
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
+            signal.pidfd_send_signal(handles[-1], signal.SIGKILL)
+    for handle in handles:
+        select.select([handle], [], [], 10)
+        os.close(handle)
+
+
 @dataclass(frozen=True, slots=True)
 class Daemon:
     """A process of ours, known by its number and the time it began: a reused number is not taken for it.
@@ -73,9 +86,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End at once what is left of its group, also when the process itself has gone; nothing when nothing is."""
-        for pid in self._members():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_all(self._members())
 
     def _members(self) -> Iterator[int]:
         for pid, entry in _all():

@@ -182,10 +182,7 @@ class PrivateRabbit:
 
     async def add_vhosts(self, *names: str) -> None:
         """Add virtual hosts, for the administrator, in one call (plain names: letters, digits, `-`, `_`)."""
-        each = "[begin rabbit_vhost:add(V, <<{user}>>), rabbit_auth_backend_internal:set_permissions(<<{user}>>, V, "
-        each += "<<{all}>>, <<{all}>>, <<{all}>>, <<{user}>>) end || V <- [{names}]], ok."
-        quoted = ", ".join(f'<<"{name}">>' for name in names)
-        await self.ctl("eval", each.format(user=f'"{USER}"', all='".*"', names=quoted))
+        await self.ctl("eval", vhosts_expression(USER, names))
 
     @property
     def _ports(self) -> _Ports:
@@ -269,3 +266,11 @@ class PrivateRabbit:
             "RABBITMQ_LOG_BASE": inside(self.folder / "log"),
             "RABBITMQ_PID_FILE": inside(self.folder / "data" / "rabbit.pid"),
         }
+
+
+def vhosts_expression(user: str, names: Sequence[str]) -> str:
+    """What `rabbitmqctl eval` takes to add virtual hosts in which `user` may do everything: a call for each is slow."""
+    quoted = ", ".join(f'<<"{name}">>' for name in names)
+    rights = ", ".join(['<<".*">>'] * 3)
+    grant = f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, V, {rights}, <<"{user}">>)'
+    return f'[begin rabbit_vhost:add(V, <<"{user}">>), {grant} end || V <- [{quoted}]], ok.'

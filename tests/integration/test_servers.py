@@ -1,0 +1,116 @@
+"""The fixtures themselves: others build on them."""
+
+from pathlib import Path
+
+import aio_pika
+import asyncpg
+import pytest
+from aiormq.exceptions import AMQPConnectionError, ChannelAccessRefused, ChannelNotFoundEntity
+
+from certpipe.development.postgres import EmbeddedPostgres
+from certpipe.development.rabbitmq import PrivateRabbit
+from tests import servers
+
+
+async def _count(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM kept"))
+    finally:
+        await connection.close()
+
+
+async def _keep(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("CREATE TABLE IF NOT EXISTS kept (n int); INSERT INTO kept VALUES (1)")
+    finally:
+        await connection.close()
+
+
+async def _declare(url: str, *, passive: bool = False) -> None:
+    connection = await aio_pika.connect(url)
+    async with connection:
+        channel = await connection.channel()
+        await channel.declare_queue("kept", durable=True, passive=passive, arguments={"x-queue-type": "quorum"})
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_each_test_has_a_virtual_host_that_nobody_used(amqp_url: str, turn: int) -> None:
+    assert turn
+    with pytest.raises(ChannelNotFoundEntity):
+        await _declare(amqp_url, passive=True)
+    await _declare(amqp_url)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_each_test_has_an_empty_database(database_url: str, turn: int) -> None:
+    assert turn
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await _count(database_url)
+    await _keep(database_url)
+
+
+async def test_more_tests_than_virtual_hosts_were_made_at_once_get_one_each(shared_folder: Path) -> None:
+    urls = []
+    for _ in range(14):
+        with servers.fresh_amqp_url(shared_folder) as url:
+            urls.append(url)
+    assert len(set(urls)) == 14
+
+
+async def test_a_private_node_keeps_what_is_durable_over_a_crash_and_a_stop(private_rabbit: PrivateRabbit) -> None:
+    await _declare(private_rabbit.url)
+    url = private_rabbit.url
+    private_rabbit.kill()
+    assert not private_rabbit.running
+    with pytest.raises(AMQPConnectionError):
+        await _declare(url)
+    await private_rabbit.start()
+    assert private_rabbit.url == url
+    await _declare(url, passive=True)
+    await private_rabbit.stop()
+    assert not private_rabbit.running
+
+
+async def test_a_second_start_finds_the_node_that_runs(private_rabbit: PrivateRabbit) -> None:
+    before = (private_rabbit.folder / "server.json").read_text(encoding="utf-8")
+    again = PrivateRabbit(private_rabbit.folder)
+    await again.start()
+    assert (again.folder / "server.json").read_text(encoding="utf-8") == before
+    assert again.url == private_rabbit.url
+
+
+async def test_a_user_of_a_private_node_may_do_what_was_granted(private_rabbit: PrivateRabbit) -> None:
+    await private_rabbit.add_user("reader", "word", permissions=("", "", ".*"))
+    url = private_rabbit.url_for("/", user="reader", password="word")
+    with pytest.raises(ChannelAccessRefused):
+        await _declare(url)
+
+
+async def test_a_server_keeps_what_was_committed_when_it_is_killed(postgres_server: EmbeddedPostgres) -> None:
+    await _keep(postgres_server.url)
+    before = await _count(postgres_server.url)
+    postgres_server.kill()
+    assert not postgres_server.running
+    with pytest.raises(ConnectionRefusedError):
+        await _count(postgres_server.url)
+    await EmbeddedPostgres(postgres_server.folder).start()
+    assert await _count(postgres_server.url) == before
+
+
+async def test_a_server_whose_socket_path_would_be_too_long_starts_all_the_same(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("long" * 25))
+    await server.start()
+    try:
+        await _keep(server.url)
+        assert await _count(server.url) == 1
+    finally:
+        await server.stop()
+
+
+async def test_data_of_another_version_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "PG_VERSION").write_text("16\n")
+    with pytest.raises(RuntimeError, match="is of PostgreSQL 16, not 18"):
+        await EmbeddedPostgres(tmp_path).start()
