@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from certpipe.crypto.keyfiles import KEY_BYTES, KeyFile, KeyFolderError, fault, key_files, wrong_length
+from certpipe.crypto.keyfiles import KEY_BYTES, PUBLIC_DOCUMENT, KeyFile, KeyFolderError, fault, key_files, wrong_length
 from certpipe.crypto.keymaking import init_keys
 from certpipe.settings import Settings
 
@@ -53,7 +54,7 @@ def list_keys(keys_dir: KeysDir = None, *, as_json: AsJson = False) -> None:
         rows = [_row(file) for file in key_files(folder)]
     except KeyFolderError as error:
         raise _refused(error) from None
-    problems = [problem for problem in (_folder_problem(folder), *(row["problem"] for row in rows)) if problem]
+    problems = [*_folder_problems(folder), *(row["problem"] for row in rows if row["problem"])]
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "keys": rows, "problems": problems}))
     else:
@@ -79,11 +80,14 @@ def _row(file: KeyFile) -> dict[str, Any]:
     }
 
 
-def _folder_problem(folder: Path) -> str | None:
-    status = folder.stat()
+def _folder_problems(folder: Path) -> Iterator[str]:
+    status, public = folder.stat(), folder / PUBLIC_DOCUMENT
     if status.st_mode & 0o022 or status.st_uid not in {0, os.geteuid()}:
-        return f"{folder}: others may put files there; close it with: chmod 700 {folder}"
-    return None
+        yield f"{folder}: others may put files there; close it with: chmod 700 {folder}"
+    if not public.exists():
+        yield f"{public}: missing; make it with: certpipe keys init"
+    elif problem := fault(public, public.stat(), forbidden=0o022, remedy="chmod 644"):
+        yield problem
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
