@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from certpipe.core.bundle import Bundle
 from certpipe.core.errors import Rejected
@@ -55,15 +54,15 @@ def check(
     bundle: Bundle,
     *,
     anchors: Anchors,
-    environment: Environment | Literal["production", "uat"],
+    environment: str,
     at: datetime,
     kind: Kind | None = None,
     rfc: str | None = None,
 ) -> Verdict:
     """Prove a bundle. Never raises, whatever it holds, and costs at most 250 ms of CPU.
 
-    `environment` says whose certificates are taken, `at` the instant at which it must be valid (UTC where it does not
-    say), `kind` and `rfc` what is wanted, or None when any will do.
+    `environment` (`production` or `uat`) says whose certificates are taken, `at` the instant at which it must be valid
+    (UTC where it does not say), `kind` and `rfc` what is wanted, or None when any will do.
     """
     instant = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     files = sort(bundle)
