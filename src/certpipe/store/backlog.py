@@ -1,0 +1,90 @@
+"""What waits for dispatch."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from certpipe.core.clock import Clock
+from certpipe.core.errors import Unavailable
+from certpipe.core.states import WAITS_FOR
+from certpipe.store.database import Database
+from certpipe.store.named import queries
+from certpipe.store.records import ref_of
+from schemas.messages import UploadRef
+from schemas.status import Stage, State
+
+_SQL = queries("backlog")
+_FLUSH_AFTER = 0.5
+_SLICE = 5000
+_FRESH = timedelta(seconds=1)
+
+
+class StoreBacklog:
+    """The backlog over the store. Close it, so that the last notes of dispatch are written."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._noted: dict[UUID, int] = {}
+        self._closing = asyncio.Event()
+        self._flusher: asyncio.Task[None] | None = None
+        self._counting = asyncio.Lock()
+        self._counted: tuple[datetime, int] | None = None
+
+    async def due(self, limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
+        found: defaultdict[Stage, list[UploadRef]] = defaultdict(list)
+        for row in await self._database.fetch(_SQL["due"], limit):
+            found[WAITS_FOR[State(row["state"])]].append(ref_of(row))
+        return found
+
+    async def dispatched(self, refs: Sequence[UploadRef]) -> None:
+        """Never raises: a note that is lost costs a second publishing, which the stages' guard absorbs."""
+        self._noted.update((ref.id, ref.epoch) for ref in refs)
+        if self._noted and self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush_later())
+
+    async def close(self) -> None:
+        """Write what was noted. Idempotent."""
+        self._closing.set()
+        if self._flusher is not None:
+            await self._flusher
+
+    async def redrive(self) -> int:
+        row = await self._database.fetchrow(_SQL["due_already"])
+        if row is None:
+            return 0
+        total = int(row["due"])
+        while made_due := await self._database.fetch(_SQL["redrive"], row["now"], _SLICE):
+            total += len(made_due)
+        return total
+
+    async def depth(self) -> int:
+        async with self._counting:  # those who ask meanwhile get the one answer
+            now = self._clock.now()
+            if self._counted is None or not now - _FRESH < self._counted[0] <= now:
+                row = await self._database.fetchrow(_SQL["depth"])
+                self._counted = now, 0 if row is None else int(row["depth"])
+            return self._counted[1]
+
+    async def sweep(self) -> None:
+        await self._database.execute(_SQL["sweep_checks"])
+        await self._database.execute(_SQL["sweep_keys"])
+
+    async def _flush_later(self) -> None:
+        try:
+            while self._noted:
+                await self._clock.wait(_FLUSH_AFTER, until=self._closing)
+                noted, self._noted = self._noted, {}
+                await self._flush(noted)
+        finally:
+            self._flusher = None
+
+    async def _flush(self, noted: Mapping[UUID, int]) -> None:
+        try:
+            async with self._database.transaction() as session:
+                await session.execute(_SQL["relax"])
+                await session.execute(_SQL["dispatched"], list(noted), list(noted.values()))
+        except Unavailable:
+            return

@@ -1,0 +1,80 @@
+"""Organizations, members, parties, producers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from certpipe.core.errors import Rejected
+from certpipe.core.ports.directory import Organization, Party, PartyKind, Producer, Role
+from certpipe.store.database import Database, Record
+from certpipe.store.documents import storable
+from certpipe.store.named import queries
+from certpipe.store.problems import TARGET_NOT_FOUND
+
+_SQL = queries("directory")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDirectory:
+    """The directory over the store."""
+
+    database: Database
+
+    async def put_organization(self, organization: Organization, *, owner: str) -> bool:
+        row = await self.database.fetchrow(
+            _SQL["put_organization"], organization.id, storable(organization.rfc), storable(organization.name), owner
+        )
+        return row is not None and bool(row["created"])
+
+    async def organization(self, organization_id: UUID) -> Organization | None:
+        row = await self.database.fetchrow(_SQL["organization"], organization_id)
+        return None if row is None else Organization(**row)
+
+    async def organizations(self, subject: str) -> Sequence[Organization]:
+        return [Organization(**row) for row in await self.database.fetch(_SQL["organizations"], subject)]
+
+    async def roles(self, subject: str) -> Mapping[UUID, Role]:
+        return {row["organization_id"]: Role(row["role"]) for row in await self.database.fetch(_SQL["roles"], subject)}
+
+    async def put_party(self, party: Party) -> bool:
+        """As the port says; `target_not_found` also when there is no such organization."""
+        try:
+            row = await self.database.fetchrow(
+                _SQL["put_party"],
+                party.id,
+                party.organization_id,
+                party.kind,
+                storable(party.rfc),
+                storable(party.name),
+            )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise Rejected(TARGET_NOT_FOUND) from error
+        if row is None:
+            raise Rejected(TARGET_NOT_FOUND)
+        return bool(row["created"])
+
+    async def party(self, party_id: UUID) -> Party | None:
+        row = await self.database.fetchrow(_SQL["party"], party_id)
+        return None if row is None else _party(row)
+
+    async def parties(self, organization_ids: Sequence[UUID]) -> Sequence[Party]:
+        return [_party(row) for row in await self.database.fetch(_SQL["parties"], list(organization_ids))]
+
+    async def put_producer(self, producer: Producer) -> None:
+        """Raises `Rejected` (`target_not_found`) when there is no such organization."""
+        try:
+            await self.database.execute(
+                _SQL["put_producer"], producer.user, producer.organization_id, producer.may_send_clear
+            )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise Rejected(TARGET_NOT_FOUND) from error
+
+    async def producer(self, user: str) -> Producer | None:
+        row = await self.database.fetchrow(_SQL["producer"], user)
+        return None if row is None else Producer(row["username"], row["organization_id"], row["may_send_clear"])
+
+
+def _party(row: Record) -> Party:
+    return Party(row["id"], row["organization_id"], PartyKind(row["kind"]), row["rfc"], row["name"])

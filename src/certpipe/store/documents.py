@@ -1,0 +1,78 @@
+"""What goes into `jsonb` and comes out again.
+
+The driver passes jsonb as text, so that pydantic alone reads and writes it, once.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from certpipe.core.problems import Problem
+from schemas.status import CertificateFacts, HistoryEntry, ProblemView, ReceiptView
+
+_FACTS = TypeAdapter(CertificateFacts)
+_PROBLEMS = TypeAdapter(tuple[ProblemView, ...])
+_HISTORY = TypeAdapter(tuple[HistoryEntry, ...])
+_RECEIPTS = TypeAdapter(tuple[ReceiptView, ...])
+
+T = TypeVar("T")
+
+
+def facts_text(facts: CertificateFacts) -> str:
+    """The facts as JSON text."""
+    return _text(_FACTS, facts)
+
+
+def problems_text(problems: Sequence[Problem]) -> str | None:
+    """The problems as JSON text; None for no problems."""
+    return _text(_PROBLEMS, tuple(problem.view() for problem in problems)) if problems else None
+
+
+def facts_of(text: str | None) -> CertificateFacts:
+    """The facts again; all null where nothing was read."""
+    return CertificateFacts() if text is None else _FACTS.validate_json(text)
+
+
+def views_of(text: str | None) -> tuple[ProblemView, ...]:
+    """The problems as they are shown."""
+    return () if text is None else _PROBLEMS.validate_json(text)
+
+
+def problems_of(text: str | None) -> tuple[Problem, ...]:
+    """The problems as the stages know them."""
+    return tuple(Problem(**dict(view)) for view in views_of(text))
+
+
+def history_of(text: str) -> tuple[HistoryEntry, ...]:
+    """The steps of an upload."""
+    return _HISTORY.validate_json(text)
+
+
+def receipts_of(text: str) -> tuple[ReceiptView, ...]:
+    """What destinations answered."""
+    return _RECEIPTS.validate_json(text)
+
+
+def storable(text: str) -> str:
+    """The same text without the one character that PostgreSQL cannot hold; a hostile certificate's name may have it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _text(adapter: TypeAdapter[T], value: T) -> str:
+    text = adapter.dump_json(value).decode()
+    if "\\u0000" not in text:
+        return text
+    return adapter.dump_json(adapter.validate_python(_clean(adapter.dump_python(value)))).decode()
+
+
+def _clean(value: object) -> object:
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {key: _clean(item) for key, item in value.items()}
+        case tuple() | list():
+            return [_clean(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,77 @@
+"""The ledger of forward."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from certpipe.core.ports.runtime import Advanced, Loaded, Outcome
+from certpipe.core.uploads import Forwarded, Stored, WrappedPart
+from certpipe.store.database import Database, Record
+from certpipe.store.documents import facts_of, storable
+from certpipe.store.hinting import Hinter
+from certpipe.store.named import queries
+from certpipe.store.records import ref_of, with_parts
+from certpipe.store.rows import pairs
+from certpipe.store.settling import settle
+from schemas.base import Kind
+from schemas.messages import UploadRef
+from schemas.status import Stage
+
+_LOAD = queries("load")["stored"]
+_COLUMNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardLedger:
+    """Stored → forwarded, with the receipts.
+
+    Attributes:
+        destinations: for each kind the names of those that get it. What is loaded may be sent to all of these, so that
+            the intent is recorded for each of them first.
+    """
+
+    database: Database
+    hinter: Hinter
+    destinations: Mapping[Kind, Sequence[str]]
+
+    async def load(self, refs: Sequence[UploadRef], /) -> Sequence[Loaded[Stored]]:
+        """As the port says. An upload whose certificate was replaced meanwhile ends as `superseded` instead."""
+        wanted = [(kind, name) for kind, names in self.destinations.items() for name in names]
+        kinds, names = [kind for kind, _ in wanted], [name for _, name in wanted]
+        rows = await self.database.fetch(_LOAD, *pairs(refs), kinds, names)
+        loaded = [_loaded(row, parts) for row, parts in with_parts(rows)]
+        if len(loaded) < len(refs):
+            self.hinter.hint()
+        return loaded
+
+    async def settle(self, outcomes: Sequence[Outcome[Forwarded]], /) -> Sequence[UploadRef]:
+        return await settle(self.database, self.hinter, Stage.FORWARD, outcomes, *_receipts(outcomes))
+
+
+def _loaded(row: Record, parts: tuple[WrappedPart, ...]) -> Loaded[Stored]:
+    ref = ref_of(row)
+    upload = Stored(
+        ref=ref,
+        organization_id=row["organization_id"],
+        certificate_id=row["certificate_id"],
+        facts=facts_of(row["facts"]),
+        parts=parts,
+        open_intents=frozenset(row["open_intents"] or ()),
+    )
+    return Loaded(upload, ref, row["attempt"])
+
+
+def _receipts(outcomes: Sequence[Outcome[Forwarded]]) -> Sequence[Sequence[object]]:
+    """The receipts of all that advanced, one per destination, as columns."""
+    rows = {
+        (outcome.ref.id, receipt.destination): (
+            outcome.ref.id,
+            receipt.destination,
+            receipt.at,
+            receipt.confirmed_by,
+            None if receipt.reference is None else storable(receipt.reference),
+        )
+        for outcome in outcomes
+        if isinstance(outcome, Advanced)
+        for receipt in outcome.out.receipts
+    }
+    return list(zip(*rows.values(), strict=True)) or [()] * _COLUMNS

@@ -1,0 +1,64 @@
+-- name: due
+-- A lease: whoever takes a row has it for ten seconds. It counts as not dispatched again, so that the coming note of
+-- its dispatch is taken.
+WITH due AS MATERIALIZED (
+    SELECT id FROM certpipe.uploads WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE certpipe.uploads u
+SET due_at = now() + interval '10 seconds', dispatched_at = NULL
+FROM due d
+WHERE u.id = d.id
+RETURNING u.id, u.epoch, u.state::text AS state
+
+-- name: dispatched
+-- A row that is locked is being settled: it needs this note no more.
+WITH held AS MATERIALIZED (
+    SELECT u.id
+    FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
+    JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
+    WHERE u.dispatched_at IS NULL AND u.due_at IS NOT NULL
+    ORDER BY u.id
+    FOR NO KEY UPDATE OF u SKIP LOCKED
+)
+UPDATE certpipe.uploads u
+SET dispatched_at = now(), due_at = now() + interval '15 minutes'
+FROM held h
+WHERE u.id = h.id
+
+-- name: relax
+-- A lost note costs a second publishing only, so that its commit need not wait for the disk.
+SET LOCAL synchronous_commit = off
+
+-- name: due_already
+SELECT now() AS now, count(*) AS due FROM certpipe.uploads WHERE due_at <= now()
+
+-- name: redrive
+-- One slice of what was last changed before $1 and is not due yet.
+WITH waiting AS MATERIALIZED (
+    SELECT id FROM certpipe.uploads
+    WHERE due_at > $1 AND updated_at <= $1
+    ORDER BY due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE certpipe.uploads u
+SET due_at = $1, dispatched_at = NULL
+FROM waiting w
+WHERE u.id = w.id
+RETURNING u.id
+
+-- name: depth
+SELECT count(*) AS depth FROM certpipe.uploads WHERE due_at IS NOT NULL
+
+-- name: sweep_checks
+WITH old AS MATERIALIZED (
+    SELECT id FROM certpipe.uploads
+    WHERE is_check AND created_at < now() - interval '10 minutes'
+    ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+), unsealed AS (
+    DELETE FROM certpipe.sealed_payloads p USING old o WHERE p.upload_id = o.id
+), untold AS (
+    DELETE FROM certpipe.events e USING old o WHERE e.upload_id = o.id
+)
+DELETE FROM certpipe.uploads u USING old o WHERE u.id = o.id
+
+-- name: sweep_keys
+DELETE FROM certpipe.idempotency_keys WHERE created_at < now() - interval '8 days'

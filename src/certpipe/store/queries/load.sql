@@ -1,0 +1,71 @@
+-- name: received
+SELECT u.id, u.epoch, u.attempt, u.organization_id, u.kind::text AS kind, u.rfc, p.format, p.kid, p.ciphertext
+FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
+JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
+JOIN certpipe.sealed_payloads p ON p.upload_id = u.id
+WHERE u.state = 'received'
+
+-- name: validated
+SELECT u.id, u.epoch, u.attempt, u.organization_id, u.facts, u.warnings, p.format, p.kid, p.ciphertext
+FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
+JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
+JOIN certpipe.sealed_payloads p ON p.upload_id = u.id
+WHERE u.state = 'validated' AND NOT u.is_check
+
+-- name: encrypted
+SELECT u.id, u.epoch, u.attempt, u.organization_id, u.certificate_id, u.facts,
+    p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version
+FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
+JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
+JOIN certpipe.parts p ON p.certificate_id = u.certificate_id
+WHERE u.state = 'encrypted'
+ORDER BY u.id, p.part
+
+-- name: stored
+-- Records the intents before anything is sent, and ends what a newer certificate has replaced. An intent that could not
+-- be inserted was there before: that holds even for one that a concurrent load recorded after this statement began.
+WITH held AS MATERIALIZED (
+    SELECT u.id, u.kind, u.certificate_id,
+        EXISTS (
+            SELECT FROM certpipe.certificates c WHERE c.id = u.certificate_id AND c.replaced_at IS NULL
+        ) AS active
+    FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
+    JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
+    WHERE u.state = 'stored'
+    ORDER BY u.id
+    FOR NO KEY UPDATE OF u
+), superseded AS (
+    UPDATE certpipe.uploads u
+    SET state = 'superseded', epoch = u.epoch + 1, dispatched_at = NULL, due_at = NULL, updated_at = now()
+    FROM held h
+    WHERE u.id = h.id AND NOT h.active
+    RETURNING u.id, u.epoch, u.organization_id, u.attempt
+), told AS (
+    INSERT INTO certpipe.events (upload_id, sequence, organization_id, type, stage, attempt)
+    SELECT id, epoch, organization_id, 'upload.superseded', 'forward', nullif(attempt, 0) FROM superseded
+), wanted AS MATERIALIZED (
+    SELECT h.id, d.destination
+    FROM held h
+    JOIN unnest($3::text[], $4::text[]) AS d (kind, destination) ON d.kind = h.kind::text
+    WHERE h.active
+), intended AS (
+    INSERT INTO certpipe.handoffs (upload_id, destination)
+    SELECT id, destination FROM wanted
+    ON CONFLICT (upload_id, destination) DO NOTHING
+    RETURNING upload_id, destination
+), before AS (
+    SELECT w.id, array_agg(w.destination) AS destinations
+    FROM wanted w
+    LEFT JOIN intended i ON i.upload_id = w.id AND i.destination = w.destination
+    LEFT JOIN certpipe.handoffs f ON f.upload_id = w.id AND f.destination = w.destination
+    WHERE i.upload_id IS NULL AND f.received_at IS NULL
+    GROUP BY w.id
+)
+SELECT u.id, u.epoch, u.attempt, u.organization_id, u.certificate_id, u.facts, b.destinations AS open_intents,
+    p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version
+FROM held h
+JOIN certpipe.uploads u ON u.id = h.id
+JOIN certpipe.parts p ON p.certificate_id = h.certificate_id
+LEFT JOIN before b ON b.id = h.id
+WHERE h.active
+ORDER BY u.id, p.part
