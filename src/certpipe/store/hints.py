@@ -15,6 +15,7 @@ from certpipe.store.named import queries
 _ALIVE = queries("hints")["alive"]
 _CHANNEL = "certpipe"
 _PATIENCE = 5.0
+_CANNOT: tuple[type[Exception], ...] = (*AWAY, DatabaseRefusedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class StoreHints:
         while not stopping.is_set():
             try:
                 connection = await connect(self.url)
-            except (*AWAY, DatabaseRefusedError):
+            except _CANNOT:
                 failures += 1
             else:
                 failures = 1
@@ -50,14 +51,16 @@ class StoreHints:
         wake = asyncio.Event()
         watching = asyncio.create_task(_pass_on(stopping, wake))
         connection.add_termination_listener(lambda _: wake.set())
-        with suppress(*AWAY):
-            await connection.add_listener(_CHANNEL, lambda *_: heard())
-            heard()
-            while not await self.clock.wait(self.probe_every, until=wake):
-                await connection.execute(_ALIVE, timeout=_PATIENCE)
-        watching.cancel()
-        with suppress(*AWAY):
-            await connection.close(timeout=_PATIENCE)
+        try:
+            with suppress(*AWAY):
+                await connection.add_listener(_CHANNEL, lambda *_: heard())
+                heard()
+                while not await self.clock.wait(self.probe_every, until=wake):
+                    await connection.execute(_ALIVE, timeout=_PATIENCE)
+        finally:
+            watching.cancel()
+            with suppress(*AWAY):
+                await connection.close(timeout=_PATIENCE)
 
 
 async def _pass_on(first: asyncio.Event, second: asyncio.Event) -> None:
