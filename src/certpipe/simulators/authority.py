@@ -133,7 +133,7 @@ class Authority:
         key: rsa.RSAPrivateKey | None = None,
         number: str | None = None,
     ) -> Issued:
-        """Issue a pair, valid from a year before to three years after the authority was created, unless dates are given.
+        """Issue a pair, valid from a year before the authority was created to three years after unless told otherwise.
 
         A password given as bytes encrypts as it is; its text is then read as windows-1252. `key` saves the 100 ms of
         making one.
