@@ -19,6 +19,8 @@ DEFAULT_TIMEOUT = 30.0
 class SwSession:
     """What the connectors to SW share.
 
+    Raises `ValueError` when an address is none.
+
     Attributes:
         services: base address of stamping and the CSD vault.
         api: base address of management and Efisco.
@@ -34,8 +36,8 @@ class SwSession:
         clock: Clock,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
-        self.services = URL(services_url)
-        self.api = URL(api_url)
+        self.services = _base(services_url)
+        self.api = _base(api_url)
         self._clock = clock
         self._transport = Transport(http, timeout=timeout)
         self._tokens = Tokens(self.services, credentials, self._transport, clock)
@@ -69,3 +71,11 @@ class SwSession:
         if body is None:
             return await self._transport.read(method, url, headers)
         return await self._transport.exchange(method, url, body, headers)
+
+
+def _base(url: str) -> URL:
+    """A base address of SW. Raises `ValueError` when it is none, so that it is found at start."""
+    base = URL(url.strip())
+    if base.scheme not in {"http", "https"} or not base.host or base.user or base.password or base.query_string:
+        raise ValueError("an address of SW must be like https://services.sw.com.mx, without user or parameters")
+    return base

@@ -52,7 +52,7 @@ class Tokens:
         self._credentials = credentials
         self._transport = transport
         self._clock = clock
-        self._token = Token(credentials.token) if credentials.token else None
+        self._token = Token(credentials.token.strip()) if credentials.token else None
         self._refused: tuple[datetime, Problem] | None = None
         self._flight: asyncio.Task[Token | Unavailable] | None = None
 
