@@ -160,6 +160,18 @@ async def test_records_of_an_older_key_version_unwrap_after_a_rotation(
     assert members(await UNWRAPPER.unwrap(parts, part_binding)) == members(bundle)
 
 
+async def test_a_record_relabelled_to_another_name_of_the_same_key_is_noticed(
+    bundle: Bundle, part_binding: PartBinding
+) -> None:
+    """Key id and version are authenticated, not only used to find the key."""
+    twins = LocalKeyProvider({OLD: b"1" * 32, NEW: b"1" * 32, FOREIGN: b"1" * 32}, current=OLD)
+    parts = await EnvelopeWrapper(twins).wrap(bundle, part_binding)
+    for key_id, key_version in (NEW, FOREIGN):
+        relabelled = [replace(part, key_id=key_id, key_version=key_version) for part in parts]
+        with pytest.raises(Rejected, match=r"^part_damaged$"):
+            await EnvelopeUnwrapper(twins).unwrap(relabelled, part_binding)
+
+
 async def test_a_missing_wrapping_key_is_the_operators_and_says_so(bundle: Bundle, part_binding: PartBinding) -> None:
     parts = await WRAPPER.wrap(bundle, part_binding)
     restored_without = EnvelopeUnwrapper(LocalKeyProvider({OLD: b"1" * 32}, current=OLD))

@@ -91,6 +91,13 @@ def test_a_longer_box_is_refused() -> None:
     assert refusal(replace(SEALED, ciphertext=bytes(10_000_000))).problems[0].code == "box_unopenable"
 
 
+def test_a_box_over_the_cap_is_refused_before_it_is_opened() -> None:
+    """It would open: white space makes JSON longer and changes nothing."""
+    good = json.dumps(GOOD).encode()
+    assert KEY.opener.open(sealed_plaintext(good + b" " * 299_000), BINDING).password == CANARY
+    assert refusal(sealed_plaintext(good + b" " * 300_000)).problems[0].code == "box_unopenable"
+
+
 def test_the_format_is_not_guessed() -> None:
     assert refusal(replace(SEALED, format=SealFormat.JWE)).problems[0].code == "box_unopenable"
 
@@ -118,6 +125,7 @@ GOOD: dict[str, Any] = {"certificate": "MIIB", "private_key": "MIIC", "password"
         json.dumps({**GOOD, "private_key": "MII"}).encode(),
         json.dumps({**GOOD, "private_key": "MIIÑ"}).encode(),
         json.dumps({**GOOD, "private_key": "MI IC"}).encode(),
+        json.dumps({**GOOD, "certificate": "MI IC"}).encode(),
         json.dumps({**GOOD, "certificate": "A" * 90_004}).encode(),
         json.dumps({name: value for name, value in GOOD.items() if name != "certificate"}).encode(),
         json.dumps(GOOD).encode("utf-16"),
