@@ -1,5 +1,6 @@
 """The fixtures themselves: others build on them."""
 
+import os
 from pathlib import Path
 
 import aio_pika
@@ -8,6 +9,7 @@ import pytest
 from aiormq.exceptions import AMQPConnectionError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from certpipe.development.postgres import EmbeddedPostgres
+from certpipe.development.processes import spawn
 from certpipe.development.rabbitmq import PrivateRabbit
 from tests import servers
 
@@ -114,3 +116,13 @@ async def test_data_of_another_version_are_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "PG_VERSION").write_text("16\n")
     with pytest.raises(RuntimeError, match="is of PostgreSQL 16, not 18"):
         await EmbeddedPostgres(tmp_path).start()
+
+
+async def test_a_server_with_an_owner_ends_when_the_owner_is_killed(tmp_path: Path) -> None:
+    owner = spawn(["sleep", "600"], env=os.environ, log=tmp_path / "log")
+    server = spawn(["sleep", "600"], env=os.environ, log=tmp_path / "log", owner=owner.pid)
+    kept = spawn(["sleep", "600"], env=os.environ, log=tmp_path / "log")
+    owner.kill()
+    assert await server.gone(60)
+    assert kept.alive
+    kept.kill()

@@ -15,8 +15,13 @@ from certpipe.core.clock import Clock, SystemClock
 
 _MARK = "CERTPIPE_DAEMON"
 
-# A detached shell: when the owner is gone, so is the group; when the group is gone, so is the shell.
-_WATCH = 'while kill -0 "$1" && kill -0 -- "-$2"; do sleep 1; done; kill -9 -- "-$2"'
+# A detached shell: when the owner is gone (or dead and not yet buried), so is the group; when the group is gone, so
+# is the shell.
+_WATCH = """
+lives() { read -r stat <"/proc/$1/stat" && case "${stat##*) }" in [ZX]*) false ;; esac; }
+while lives "$1" && kill -0 -- "-$2"; do sleep 1; done
+kill -9 -- "-$2"
+"""
 
 
 def started(pid: int) -> str | None:

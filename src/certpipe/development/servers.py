@@ -1,0 +1,40 @@
+"""Which PostgreSQL and which RabbitMQ `make up` works with: those that are named, or its own."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from certpipe.development.postgres import EmbeddedPostgres
+from certpipe.development.rabbitmq import PrivateRabbit
+from certpipe.process import RefusedToStart
+from certpipe.settings import Settings
+
+LOCAL: Final = "local"
+
+
+@asynccontextmanager
+async def servers(settings: Settings, folder: Path) -> AsyncIterator[tuple[str, str | None]]:
+    """The addresses of the database and of the broker (None: in process). What was started here ends with the block.
+
+    Raises `RefusedToStart` when one does not start.
+    """
+    postgres = None if settings.database_url else EmbeddedPostgres(folder / "postgres", owner=os.getpid())
+    rabbit = PrivateRabbit(folder / "rabbitmq", owner=os.getpid()) if settings.rabbitmq == LOCAL else None
+    if rabbit and settings.amqp_url:
+        raise RefusedToStart("RABBITMQ=local and CERTPIPE_AMQP_URL exclude one another: unset one of them")
+    try:
+        for server in (postgres, rabbit):
+            if server:
+                await server.start()
+    except RuntimeError as error:
+        raise RefusedToStart(str(error)) from None
+    try:
+        database_url = settings.database_url.get_secret_value() if settings.database_url else ""
+        amqp_url = settings.amqp_url.get_secret_value() if settings.amqp_url else None
+        yield (postgres.url if postgres else database_url, rabbit.url if rabbit else amqp_url)
+    finally:
+        for server in (rabbit, postgres):
+            if server:
+                await server.stop()
