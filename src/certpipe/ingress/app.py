@@ -1,0 +1,77 @@
+"""The HTTP door, put together."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+
+from aiohttp import web
+
+from certpipe.core.ports.directory import Directory
+from certpipe.core.ports.doors import Statuses
+from certpipe.ingress.admission import BytesInFlight
+from certpipe.ingress.auth import Authenticator
+from certpipe.ingress.bodies import SECONDS_FOR_A_BODY, Bodies
+from certpipe.ingress.guard import finish_headers, guarded, tell_problems
+from certpipe.ingress.intake import IntakeService
+from certpipe.ingress.keys import (
+    BODIES,
+    DIRECTORY,
+    OPENAPI,
+    READINESS,
+    SEALING_KEYS,
+    SERVICE,
+    STATUSES,
+    WAITING,
+    Readiness,
+)
+from certpipe.ingress.openapi import openapi_document
+from certpipe.ingress.route import Route
+from certpipe.ingress.routes import ROUTES
+from certpipe.ingress.waiting import WaitingRoom
+from schemas.sealing import SealingKeysDocument
+
+
+def create_app(
+    *,
+    service: IntakeService,
+    statuses: Statuses,
+    directory: Directory,
+    authenticator: Authenticator,
+    waiting: WaitingRoom,
+    readiness: Readiness,
+    sealing_document: SealingKeysDocument,
+    bytes_in_flight: int,
+    seconds_for_a_body: float = SECONDS_FOR_A_BODY,
+    routes: Sequence[Route] = ROUTES,
+) -> web.Application:
+    """An application that serves `routes`; the waiting room runs for as long as it does.
+
+    `bytes_in_flight` is what the bodies of all requests together may hold in memory.
+    """
+    app = web.Application(middlewares=[tell_problems])
+    app[SERVICE], app[STATUSES], app[DIRECTORY], app[WAITING] = service, statuses, directory, waiting
+    app[BODIES] = Bodies(BytesInFlight(bytes_in_flight), seconds=seconds_for_a_body)
+    app[READINESS] = readiness
+    app[SEALING_KEYS] = sealing_document.model_dump_json().encode()
+    app[OPENAPI] = json.dumps(openapi_document(routes), ensure_ascii=False).encode()
+    for route in routes:
+        handler = guarded(route, authenticator)
+        if route.method == "GET":
+            app.router.add_get(route.path, handler)  # and HEAD
+        else:
+            app.router.add_route(route.method, route.path, handler)
+    app.on_response_prepare.append(finish_headers)
+    app.on_shutdown.append(_release_who_waits)
+    app.cleanup_ctx.append(_run_waiting_room)
+    return app
+
+
+async def _run_waiting_room(app: web.Application) -> AsyncIterator[None]:
+    running = asyncio.create_task(app[WAITING].run())
+    yield
+    app[WAITING].close()
+    await running
+
+
+async def _release_who_waits(app: web.Application) -> None:
+    app[WAITING].close()

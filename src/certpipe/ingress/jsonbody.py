@@ -1,0 +1,111 @@
+"""A JSON body: an upload with its files in base64, or a small resource."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from certpipe.core.problems import Problem
+from certpipe.ingress.base64text import decode_base64
+from certpipe.ingress.form import FILES, MOST_FILE_BYTES, MOST_WIRE_FILE_BYTES, Form, echo
+from certpipe.ingress.multipart import NOT_SATS
+from certpipe.ingress.problems import (
+    BODY_TOO_LARGE,
+    DUPLICATE_MEMBER,
+    ENCODED_BODY,
+    INVALID_FIELD,
+    JSON_NEEDED,
+    MALFORMED_JSON,
+    UNKNOWN_FIELD,
+)
+from certpipe.ingress.refusal import RefusedError
+from certpipe.ingress.strictjson import DuplicateMemberError, parse_object
+
+Model = TypeVar("Model", bound=BaseModel)
+MOST_JSON_BYTES = 256 * 1024
+MOST_WIRE_BYTES = 3 * MOST_WIRE_FILE_BYTES
+MOST_SMALL_BYTES = 16 * 1024
+NOT_SATS_SIZE = replace(NOT_SATS, message_en="The body is larger than any two files of SAT")
+
+
+async def read_json(request: web.Request, form: Form) -> None:
+    """Read an upload into `form`. Raises `RefusedError` when the body is no JSON object."""
+    body = await read_capped(request, MOST_JSON_BYTES, NOT_SATS_SIZE)
+    for name, value in parsed(body).items():
+        if value is None and name in form.known:
+            continue
+        if form.expects(name):
+            _put(form, name, value)
+
+
+async def read_model(request: web.Request, model: type[Model]) -> Model:
+    """Read a small resource that holds no secret. Raises `RefusedError` with every fault."""
+    refuse_encoded(request)
+    if request.content_type != "application/json":
+        raise RefusedError(JSON_NEEDED)
+    body = await read_capped(request, MOST_SMALL_BYTES, BODY_TOO_LARGE)
+    try:
+        parsed(body)
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise RefusedError(*faults(error)) from None
+
+
+def faults(error: ValidationError) -> list[Problem]:
+    """What pydantic found, told by place and kind alone: its own texts quote what was sent."""
+    found = []
+    for fault in error.errors(include_input=False, include_context=False, include_url=False):
+        problem = UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else INVALID_FIELD
+        if fault["type"] == "missing":
+            problem = replace(INVALID_FIELD, hint="This field is needed")
+        found.append(problem.about(echo(".".join(str(step) for step in fault["loc"])) or "body"))
+    return found
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The object, or `RefusedError`."""
+    try:
+        return parse_object(body)
+    except DuplicateMemberError:
+        raise RefusedError(DUPLICATE_MEMBER) from None
+    except ValueError:
+        raise RefusedError(MALFORMED_JSON) from None
+
+
+async def read_capped(request: web.Request, most: int, too_large: Problem) -> bytes:
+    """The body. What is longer than `most` is read and dropped, up to 30 MB, and then refused as `too_large`."""
+    body = bytearray()
+    total = 0
+    async for chunk in request.content.iter_any():
+        total += len(chunk)
+        if total > MOST_WIRE_BYTES:
+            raise RefusedError(BODY_TOO_LARGE)
+        if total <= most:
+            body += chunk
+        else:
+            body.clear()
+    if total > most:
+        raise RefusedError(too_large)
+    return bytes(body)
+
+
+def refuse_encoded(request: web.Request) -> None:
+    """Compressed bodies could grow without bound; they are not taken."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RefusedError(ENCODED_BODY)
+
+
+def _put(form: Form, name: str, value: object) -> None:
+    if not isinstance(value, str):
+        form.problems.append(INVALID_FIELD.about(name))
+    elif name not in FILES:
+        form.put_text(name, value)
+    else:
+        content = decode_base64(value)
+        if isinstance(content, Problem):
+            form.problems.append(content.about(name))
+        elif len(content) > MOST_FILE_BYTES:
+            form.problems.append(NOT_SATS.about(name))
+        else:
+            form.files[name] = content

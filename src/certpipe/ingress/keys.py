@@ -1,0 +1,29 @@
+"""What handlers find in the application."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from certpipe.core.ports.directory import Directory
+from certpipe.core.ports.doors import Statuses
+from certpipe.ingress.bodies import Bodies
+from certpipe.ingress.intake import IntakeService
+from certpipe.ingress.waiting import WaitingRoom
+from schemas.health import ProbeView
+
+
+class Readiness(Protocol):
+    """Looks at what the process needs, and what it merely uses."""
+
+    async def __call__(self) -> Sequence[ProbeView]: ...
+
+
+SERVICE = web.AppKey("service", IntakeService)
+STATUSES = web.AppKey("statuses", Statuses)
+DIRECTORY = web.AppKey("directory", Directory)
+WAITING = web.AppKey("waiting", WaitingRoom)
+BODIES = web.AppKey("bodies", Bodies)
+READINESS = web.AppKey("readiness", Readiness)
+SEALING_KEYS = web.AppKey("sealing_keys", bytes)
+OPENAPI = web.AppKey("openapi", bytes)

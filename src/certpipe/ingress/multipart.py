@@ -1,0 +1,123 @@
+"""`multipart/form-data`, streamed into memory with caps: no temporary file, and no more held than SAT's files need."""
+
+import warnings
+from dataclasses import replace
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from certpipe.ingress.envelope import EMPTY_FILE, FILE_TOO_LARGE
+from certpipe.ingress.form import FILES, MOST_FILE_BYTES, MOST_PASSWORD_CHARACTERS, MOST_WIRE_FILE_BYTES, PASSWORD, Form
+from certpipe.ingress.problems import (
+    ENCODED_BODY,
+    FILE_NAME,
+    INVALID_FIELD,
+    MALFORMED_MULTIPART,
+    TOO_MANY_PARTS,
+)
+from certpipe.ingress.refusal import RefusedError
+
+MOST_PARTS = 16
+MOST_TEXT_BYTES = 4 * MOST_PASSWORD_CHARACTERS
+MOST_FILE_NAME = 255
+CHUNK = 64 * 1024
+NOT_SATS = replace(FILE_TOO_LARGE, hint="A .cer or .key of SAT is smaller than 3 KB: this is another file")
+TOO_LARGE_FOR_THE_WIRE = replace(FILE_TOO_LARGE, hint="At most 10 MB per file are read at all", status=413)
+_PLAIN_ENCODINGS = frozenset({"", "binary", "8bit", "7bit"})
+
+
+async def read_multipart(request: web.Request, form: Form) -> None:
+    """Read every part into `form`. Raises `RefusedError` when the body cannot be followed any further."""
+    parts = 0
+    try:
+        reader = await request.multipart()
+        while part := await reader.next():
+            parts += 1
+            if parts > MOST_PARTS:
+                raise RefusedError(TOO_MANY_PARTS)
+            if isinstance(part, MultipartReader):
+                raise RefusedError(replace(MALFORMED_MULTIPART, hint="Parts must not be multipart themselves"))
+            await _read_part(part, form)
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError, RuntimeWarning):
+        # What the reader of aiohttp raises at damaged bodies; its texts quote the body.
+        raise RefusedError(MALFORMED_MULTIPART) from None
+
+
+async def _read_part(part: BodyPartReader, form: Form) -> None:
+    if part.headers.get("Content-Transfer-Encoding", "").lower() not in _PLAIN_ENCODINGS:
+        raise RefusedError(ENCODED_BODY)
+    if part.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RefusedError(ENCODED_BODY)
+    name, file_name = _names(part)
+    if not form.expects(name):
+        await _drain(part)
+    elif file_name is not None and not _is_plain(file_name):
+        form.problems.append(FILE_NAME.about(name))
+        await _drain(part)
+    elif name in FILES:
+        await _read_file(part, name, form)
+    else:
+        await _read_text(part, name, form)
+
+
+def _names(part: BodyPartReader) -> tuple[str, str | None]:
+    """The field and the file name; a disposition that cannot be read is an error, not a line on stderr."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return part.name or "", part.filename
+
+
+def _is_plain(file_name: str) -> bool:
+    return (
+        len(file_name) <= MOST_FILE_NAME
+        and file_name.isprintable()
+        and file_name not in {".", ".."}
+        and not {"/", "\\"} & set(file_name)
+    )
+
+
+async def _read_file(part: BodyPartReader, name: str, form: Form) -> None:
+    content = await _capped(part, MOST_FILE_BYTES)
+    if content is None:
+        form.problems.append(NOT_SATS.about(name))
+    elif content:
+        form.files[name] = content
+    else:
+        form.problems.append(EMPTY_FILE.about(name))
+
+
+async def _read_text(part: BodyPartReader, name: str, form: Form) -> None:
+    content = await _capped(part, MOST_TEXT_BYTES)
+    text = None if content is None else _decoded(content, legacy=name == PASSWORD)
+    if text is None:
+        form.problems.append(INVALID_FIELD.about(name))
+    else:
+        form.put_text(name, text)
+
+
+def _decoded(content: bytes, *, legacy: bool) -> str | None:
+    """UTF-8; a password also in windows-1252, in which SAT's own programs wrote it for years."""
+    for encoding in ("utf-8", "windows-1252") if legacy else ("utf-8",):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+async def _capped(part: BodyPartReader, most: int) -> bytes | None:
+    """The content, or None when it is longer than `most`: then the rest was read and dropped."""
+    content = bytearray()
+    while not part.at_eof():
+        content += await part.read_chunk(CHUNK)
+        if len(content) > most:
+            await _drain(part, len(content))
+            return None
+    return bytes(content)
+
+
+async def _drain(part: BodyPartReader, already: int = 0) -> None:
+    while not part.at_eof():
+        already += len(await part.read_chunk(CHUNK))
+        if already > MOST_WIRE_FILE_BYTES:
+            raise RefusedError(TOO_LARGE_FOR_THE_WIRE)

@@ -1,0 +1,182 @@
+"""OpenAPI 3.1, made of the route table and the contracts: pydantic writes JSON Schema 2020-12, as 3.1 wants it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from certpipe.ingress.answers import PROBLEM_JSON, problem_document
+from certpipe.ingress.examples import EXAMPLES, PROBLEMS
+from certpipe.ingress.form import FILES, PASSWORD
+from certpipe.ingress.route import Answer, Route
+from schemas.base import Kind
+from schemas.status import ProblemDocument
+
+REF = "#/components/schemas/{model}"
+PATH_PARAMETER = re.compile(r"{(\w+)}")
+HEADERS: dict[str, dict[str, Any]] = {
+    "Location": {"description": "Where the upload is", "schema": {"type": "string", "format": "uri-reference"}},
+    "Retry-After": {"description": "Seconds after which to ask again", "schema": {"type": "integer"}},
+    "ETag": {"description": "The upload's sequence", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {"description": "`true`: the key was known", "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "What of `Prefer` was honoured", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "How to say who you are", "schema": {"type": "string"}},
+    "Allow": {"description": "The methods that are allowed", "schema": {"type": "string"}},
+}
+_REFUSAL_HEADERS = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 503: ("Retry-After",)}
+
+
+def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "certpipe",
+            "version": version("certpipe"),
+            "summary": "The self-hosted intake for Mexican tax certificates",
+            "description": "Every refusal is an RFC 9457 problem with a stable `code`, told in Spanish and English.",
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": component_schemas(_models(routes)),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "headers": HEADERS,
+        },
+    }
+
+
+def component_schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """The schemas of these contracts and of all that they hold, as they are written."""
+    wanted = [(model, "serialization") for model in sorted(set(models), key=lambda model: model.__name__)]
+    _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
+    schemas: dict[str, Any] = definitions["$defs"]
+    return schemas
+
+
+def _models(routes: Sequence[Route]) -> set[type[BaseModel]]:
+    models: set[type[BaseModel]] = {ProblemDocument}
+    for route in routes:
+        models |= {answer.model for answer in route.answers if answer.model}
+        models |= {route.body} if route.body else set()
+    return models
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}",
+        "summary": route.summary,
+        "parameters": _parameters(route),
+        "responses": {str(answer.status): _answer(answer) for answer in route.answers}
+        | {str(status): _refusal(status) for status in _refusals(route)},
+    }
+    if route.public:
+        operation["security"] = []
+    if route.body:
+        operation["requestBody"] = {"required": True, "content": {"application/json": _content(route.body)}}
+    if route.form:
+        operation["requestBody"] = _form(route.form)
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    in_path = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"} if name == "id" else {"type": "string"},
+        }
+        for name in PATH_PARAMETER.findall(route.path)
+    ]
+    others = [
+        {
+            "name": parameter.name,
+            "in": parameter.where,
+            "description": parameter.description,
+            "schema": dict(parameter.schema),
+        }
+        for parameter in route.parameters
+    ]
+    return in_path + others
+
+
+def _refusals(route: Route) -> list[int]:
+    """Those of the table, and those that every route has: no token, a query that is not known, our own faults."""
+    always = {400, 500} if route.public else {400, 401, 500, 503}
+    return sorted({*route.refusals, *always} - {answer.status for answer in route.answers})
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    shown: dict[str, Any] = {"description": answer.description}
+    if answer.model:
+        shown["content"] = {"application/json": _content(answer.model)}
+    elif answer.status == 200:  # noqa: PLR2004 - a document that describes itself
+        shown["content"] = {"application/json": {"schema": {"type": "object"}}}
+    if answer.headers:
+        shown["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
+    return shown
+
+
+def _content(model: type[BaseModel]) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": REF.format(model=model.__name__)}}
+    example = EXAMPLES.get(model)
+    if example is not None:
+        content["example"] = example.model_dump(mode="json")
+    return content
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    problem = PROBLEMS[status]
+    example = problem_document([problem], status=status, instance="urn:uuid:0199b0c2-5a00-7000-8000-0000000000aa")
+    shown: dict[str, Any] = {
+        "description": problem.message_en,
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": REF.format(model="ProblemDocument")},
+                "example": example.model_dump(mode="json", exclude_none=True),
+            }
+        },
+    }
+    headers = _REFUSAL_HEADERS.get(status)
+    if headers:
+        shown["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return shown
+
+
+def _form(fields: frozenset[str]) -> dict[str, Any]:
+    required = sorted(fields & {*FILES, PASSWORD, "party_id", "kind"} if "rfc" not in fields else {*FILES, PASSWORD})
+    return {
+        "required": True,
+        "content": {
+            media: {
+                "schema": {
+                    "type": "object",
+                    "properties": {name: _field(name, in_json=in_json) for name in sorted(fields)},
+                    "required": required,
+                    "additionalProperties": False,
+                }
+            }
+            for media, in_json in (("multipart/form-data", False), ("application/json", True))
+        },
+    }
+
+
+def _field(name: str, *, in_json: bool) -> dict[str, Any]:
+    if name in FILES:
+        what = "The .cer as SAT gave it" if name == "certificate" else "The .key as SAT gave it, encrypted"
+        encoding = {"contentEncoding": "base64"} if in_json else {"contentMediaType": "application/octet-stream"}
+        return {"type": "string", "description": f"{what}; at most 64 KiB", **encoding}
+    if name == "party_id":
+        return {"type": "string", "format": "uuid"}
+    if name == "kind":
+        return {"type": "string", "enum": [*Kind]}
+    return {"type": "string", "format": "password"} if name == PASSWORD else {"type": "string"}

@@ -1,0 +1,60 @@
+"""`/v1/parties`: whom certificates belong to. Owners and admins manage them; members see them."""
+
+from dataclasses import replace
+
+from aiohttp import web
+
+from certpipe.core.ports.directory import Party, PartyKind, Role
+from certpipe.ingress.answers import answer
+from certpipe.ingress.call import Call
+from certpipe.ingress.envelope import TARGET_NOT_FOUND
+from certpipe.ingress.keys import BODIES, DIRECTORY
+from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC
+from certpipe.ingress.refusal import RefusedError
+from certpipe.sat.rfc import is_rfc
+from schemas.directory import PartyBody, PartyList, PartyType, PartyView
+
+MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
+
+
+async def put(call: Call) -> web.StreamResponse:
+    """Create it or change it, in an organization that the sender manages."""
+    party_id = call.path_id()
+    body = await call.of(BODIES).read_model(call.request, PartyBody)
+    role = (await call.roles()).get(body.organization_id)
+    if role is None:
+        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+    if role not in MANAGERS:
+        raise RefusedError(replace(FORBIDDEN, hint="Only owners and admins of the organization manage its parties"))
+    if not is_rfc(body.rfc):
+        raise RefusedError(INVALID_RFC)
+    party = Party(party_id, body.organization_id, PartyKind(body.kind.value), body.rfc, body.name)
+    created = await call.of(DIRECTORY).put_party(party)
+    return answer(_view(party), status=201 if created else 200)
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """One of the sender's organizations'."""
+    party = await call.of(DIRECTORY).party(call.path_id())
+    if party is None or party.organization_id not in await call.roles():
+        raise RefusedError(TARGET_NOT_FOUND)
+    return answer(_view(party))
+
+
+async def index(call: Call) -> web.StreamResponse:
+    """All of them, or those of one organization."""
+    roles, only = await call.roles(), call.query_id("organization_id")
+    if only is not None and only not in roles:
+        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+    parties = await call.of(DIRECTORY).parties([only] if only else list(roles))
+    return answer(PartyList(items=tuple(map(_view, parties))))
+
+
+def _view(party: Party) -> PartyView:
+    return PartyView(
+        id=party.id,
+        organization_id=party.organization_id,
+        kind=PartyType(party.kind.value),
+        rfc=party.rfc,
+        name=party.name,
+    )

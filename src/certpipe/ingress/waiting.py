@@ -1,0 +1,108 @@
+"""One hub for everybody who waits for an upload: one query for all of them, no task and no query of their own."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from certpipe.core.clock import Clock
+from certpipe.core.errors import Unavailable
+from certpipe.core.ports.doors import Hints, Statuses
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """One client. `after`: wakes it when the sequence passes this; None: only the end does."""
+
+    upload_id: UUID
+    after: int | None
+    gone: Callable[[], bool]
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def cares(self, sequence: int, *, ended: bool) -> bool:
+        return ended or (self.after is not None and sequence > self.after)
+
+
+class WaitingRoom:
+    """Wakes who waits when the database says so. A hint makes it look at once; without one it looks every second.
+
+    Attributes:
+        statuses: is asked for the sequences of all who wait, in one query.
+        clock: waits.
+        hints: where there are any; without them, the looks are regular.
+        least_pause: seconds between two looks when hints come fast.
+        most_pause: seconds between two looks when no hint comes.
+    """
+
+    def __init__(
+        self,
+        statuses: Statuses,
+        clock: Clock,
+        hints: Hints | None = None,
+        *,
+        least_pause: float = 0.05,
+        most_pause: float = 1.0,
+    ) -> None:
+        self._statuses, self._clock, self._hints = statuses, clock, hints
+        self._least_pause, self._most_pause = least_pause, most_pause
+        self._waiters: set[_Waiter] = set()
+        self._hinted = asyncio.Event()
+        self._closing = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    async def wait(
+        self, upload_id: UUID, *, after: int | None, seconds: float, gone: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Return when the upload has moved past `after` (None: has ended), or when `seconds` are over.
+
+        A client that is `gone`, and everybody when the room closes, is let go early. The caller reads what is true.
+        """
+        waiter = _Waiter(upload_id, after, gone)
+        self._waiters.add(waiter)
+        self._hinted.set()
+        try:
+            if not self._closing.is_set():
+                await self._clock.wait(seconds, until=waiter.woken)
+        finally:
+            self._waiters.discard(waiter)
+
+    async def run(self) -> None:
+        """Look after who waits, until the room closes."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._hints is not None:
+                tasks.create_task(self._hints.listen(self._hinted.set, self._closing))
+            while not self._closing.is_set():
+                self._hinted.clear()
+                if self._waiters:
+                    await self._look()
+                    await self._clock.wait(self._least_pause, until=self._closing)
+                await self._clock.wait(self._most_pause, until=self._hinted)
+
+    def close(self) -> None:
+        """Let everybody go, and end `run`."""
+        self._closing.set()
+        self._hinted.set()
+        for waiter in self._waiters:
+            waiter.woken.set()
+
+    async def _look(self) -> None:
+        for waiter in self._waiters:
+            if waiter.gone():
+                waiter.woken.set()
+        ids = {waiter.upload_id for waiter in self._waiters if not waiter.woken.is_set()}
+        if not ids:
+            return
+        try:
+            sequences = await self._statuses.sequences(list(ids))
+        except Unavailable:
+            LOG.warning("the database is away; %d clients go on waiting", len(self._waiters))
+            return
+        for waiter in self._waiters:
+            found = sequences.get(waiter.upload_id)
+            if found is not None and waiter.cares(found[0], ended=found[1]):
+                waiter.woken.set()

@@ -1,0 +1,343 @@
+"""The ports that doors need, in memory: small, honest, and switchable into failure."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from certpipe.core.bundle import Bundle
+from certpipe.core.errors import Rejected, Unavailable
+from certpipe.core.ports.broker import Delivery, Message, Settlement
+from certpipe.core.ports.directory import Organization, Party, Producer, Role
+from certpipe.core.ports.doors import Accepted, IdempotencyConflictError, IdempotencyInFlightError, NewUpload
+from certpipe.core.problems import Problem
+from certpipe.core.uploads import Box, BoxBinding
+from schemas.messages import UploadRef
+from schemas.status import (
+    CertificatePage,
+    CheckReport,
+    Stage,
+    State,
+    StoredCertificate,
+    UploadPage,
+    UploadStatus,
+)
+from schemas.upload import SealFormat
+
+AWAY = Problem("database_unavailable", "La base de datos no está", "The database is away", status=503)
+ENDS = {State.FORWARDED, State.REJECTED, State.FAILED, State.SUPERSEDED}
+
+
+class HandClock:
+    """Time that tests move: `now` stands still, and a wait ends when it is let go or `until` is set."""
+
+    def __init__(self, at: datetime = datetime(2026, 6, 1, tzinfo=UTC)) -> None:
+        self.at = at
+        self.waits: list[float] = []
+        self._tick = asyncio.Event()
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+    def tick(self) -> None:
+        """Let every present wait run out."""
+        self._tick.set()
+        self._tick = asyncio.Event()
+
+    async def wait(self, seconds: float, *, until: asyncio.Event | None = None) -> bool:
+        self.waits.append(seconds)
+        watched = [asyncio.create_task(event.wait()) for event in (self._tick, until) if event is not None]
+        try:
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in watched:
+                task.cancel()
+        return until is not None and until.is_set()
+
+
+class PlainSealer:
+    """Seals nothing: the box holds the bundle readably, so that a test can look into it."""
+
+    def seal(self, bundle: Bundle, binding: BoxBinding, /) -> Box:
+        content = {
+            "certificate": base64.b64encode(bundle.certificate).decode(),
+            "private_key": base64.b64encode(bundle.private_key).decode(),
+            "password": bundle.password,
+            "upload_id": str(binding.upload_id),
+        }
+        return Box(SealFormat.HPKE, "intake-1", json.dumps(content).encode())
+
+
+@dataclass
+class MemoryDirectory:
+    """The port `Directory`."""
+
+    known: dict[UUID, Organization] = field(default_factory=dict)
+    members: dict[str, dict[UUID, Role]] = field(default_factory=dict)
+    known_parties: dict[UUID, Party] = field(default_factory=dict)
+    producers: dict[str, Producer] = field(default_factory=dict)
+    questions: int = 0
+
+    async def put_organization(self, organization: Organization, *, owner: str) -> bool:
+        created = organization.id not in self.known
+        self.known[organization.id] = organization
+        if created:
+            self.members.setdefault(owner, {})[organization.id] = Role.OWNER
+        return created
+
+    async def organization(self, organization_id: UUID) -> Organization | None:
+        return self.known.get(organization_id)
+
+    async def organizations(self, subject: str) -> Sequence[Organization]:
+        return [self.known[each] for each in self.members.get(subject, {})]
+
+    async def roles(self, subject: str) -> Mapping[UUID, Role]:
+        self.questions += 1
+        return dict(self.members.get(subject, {}))
+
+    async def put_party(self, party: Party) -> bool:
+        before = self.known_parties.get(party.id)
+        if before is not None and before.organization_id != party.organization_id:
+            raise Rejected(Problem("target_not_found", "No existe", "Not found", status=404))
+        self.known_parties[party.id] = party
+        return before is None
+
+    async def party(self, party_id: UUID) -> Party | None:
+        self.questions += 1
+        return self.known_parties.get(party_id)
+
+    async def parties(self, organization_ids: Sequence[UUID]) -> Sequence[Party]:
+        return [each for each in self.known_parties.values() if each.organization_id in set(organization_ids)]
+
+    async def put_producer(self, producer: Producer) -> None:
+        self.producers[producer.user] = producer
+
+    async def producer(self, user: str) -> Producer | None:
+        self.questions += 1
+        return self.producers.get(user)
+
+
+@dataclass
+class MemoryStore:
+    """The ports `Intake`, `Statuses` and `Backlog` over dictionaries.
+
+    `away` makes every call fail; `in_flight` makes an idempotency key busy; `on_accept` sees each upload as it comes.
+    """
+
+    rows: dict[UUID, NewUpload] = field(default_factory=dict)
+    states: dict[UUID, tuple[State, int]] = field(default_factory=dict)
+    keys: dict[tuple[UUID, bytes], tuple[bytes, UUID]] = field(default_factory=dict)
+    kept: dict[UUID, StoredCertificate] = field(default_factory=dict)
+    reports: dict[UUID, CheckReport] = field(default_factory=dict)
+    looks: list[frozenset[UUID]] = field(default_factory=list)
+    away: bool = False
+    in_flight: bool = False
+    waiting: int = 0
+    on_accept: Callable[[NewUpload], None] = lambda _: None
+
+    def _answer(self) -> None:
+        if self.away:
+            raise Unavailable(AWAY)
+
+    async def accept(self, upload: NewUpload, /) -> Accepted:
+        self._answer()
+        if self.in_flight:
+            raise IdempotencyInFlightError
+        claim = upload.idempotency
+        if claim is not None:
+            known = self.keys.setdefault((upload.organization_id, claim.key_hash), (claim.fingerprint, upload.id))
+            if known[0] != claim.fingerprint:
+                raise IdempotencyConflictError
+            if known[1] in self.rows:
+                return Accepted(UploadRef(id=known[1], epoch=0), replayed=True)
+        if upload.id in self.rows:
+            raise IdempotencyConflictError
+        self.rows[upload.id] = upload
+        self.states[upload.id] = (State.RECEIVED, 0)
+        self.on_accept(upload)
+        return Accepted(UploadRef(id=upload.id, epoch=0), replayed=False)
+
+    def move(self, upload_id: UUID, state: State) -> None:
+        """One step of an upload."""
+        self.states[upload_id] = (state, self.states[upload_id][1] + 1)
+
+    async def upload(self, upload_id: UUID, organization_ids: Sequence[UUID]) -> UploadStatus | None:
+        self._answer()
+        row = self.rows.get(upload_id)
+        if row is None or row.check or row.organization_id not in organization_ids:
+            return None
+        return self._status(row)
+
+    def _status(self, row: NewUpload) -> UploadStatus:
+        state, sequence = self.states[row.id]
+        assert row.party_id is not None
+        assert row.kind is not None
+        at = datetime(2026, 6, 1, tzinfo=UTC)
+        return UploadStatus(
+            id=row.id,
+            organization_id=row.organization_id,
+            party_id=row.party_id,
+            kind=row.kind,
+            state=state,
+            ended=state in ENDS,
+            sequence=sequence,
+            attempt=0,
+            created_at=at,
+            updated_at=at,
+        )
+
+    async def uploads(
+        self,
+        organization_ids: Sequence[UUID],
+        *,
+        party_id: UUID | None,
+        state: State | None,
+        cursor: UUID | None,
+        limit: int,
+    ) -> UploadPage:
+        self._answer()
+        found = [
+            self._status(row)
+            for row in sorted(self.rows.values(), key=lambda row: row.id, reverse=True)
+            if row.organization_id in organization_ids
+            and not row.check
+            and party_id in (None, row.party_id)
+            and state in (None, self.states[row.id][0])
+            and (cursor is None or row.id < cursor)
+        ]
+        following = str(found[limit - 1].id) if len(found) > limit else None
+        return UploadPage(items=tuple(found[:limit]), next=following)
+
+    async def certificate(self, certificate_id: UUID, organization_ids: Sequence[UUID]) -> StoredCertificate | None:
+        self._answer()
+        found = self.kept.get(certificate_id)
+        return found if found is not None and found.organization_id in organization_ids else None
+
+    async def certificates(
+        self, organization_ids: Sequence[UUID], *, party_id: UUID | None, cursor: UUID | None, limit: int
+    ) -> CertificatePage:
+        self._answer()
+        found = [
+            each
+            for each in self.kept.values()
+            if each.organization_id in organization_ids
+            and party_id in (None, each.party_id)
+            and (cursor is None or each.id < cursor)
+        ]
+        return CertificatePage(items=tuple(found[:limit]))
+
+    async def take_check(self, upload_id: UUID) -> CheckReport | None:
+        self._answer()
+        return self.reports.pop(upload_id, None)
+
+    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, bool]]:
+        self.looks.append(frozenset(upload_ids))
+        self._answer()
+        found = {}
+        for upload_id in upload_ids:
+            if upload_id in self.states:
+                state, sequence = self.states[upload_id]
+                found[upload_id] = (sequence, state in ENDS or upload_id in self.reports)
+        return found
+
+    async def depth(self) -> int:
+        self._answer()
+        return self.waiting
+
+    async def due(self, limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
+        return {Stage.VALIDATE: [UploadRef(id=each, epoch=0) for each in list(self.rows)[:limit]]}
+
+    async def dispatched(self, refs: Sequence[UploadRef]) -> None:
+        """Nothing is due twice here."""
+
+    async def redrive(self) -> int:
+        return 0
+
+    async def sweep(self) -> None:
+        """Nothing grows old here."""
+
+
+class MemoryDispatcher:
+    """The port `Dispatcher`: remembers."""
+
+    def __init__(self) -> None:
+        self.dispatched: list[tuple[Stage, UUID]] = []
+
+    def dispatch(self, stage: Stage, refs: Sequence[UploadRef]) -> asyncio.Future[None]:
+        self.dispatched += [(stage, ref.id) for ref in refs]
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+class Bell:
+    """The port `Hints`: rings when the test says so."""
+
+    def __init__(self) -> None:
+        self._heard: Callable[[], None] = lambda: None
+
+    def ring(self) -> None:
+        self._heard()
+
+    async def listen(self, heard: Callable[[], None], stopping: asyncio.Event) -> None:
+        self._heard = heard
+        await stopping.wait()
+
+
+class MemoryInbox:
+    """The port `Inbox` over a list of deliveries; `settled` tells how each ended."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Delivery] = []
+        self._there = asyncio.Event()
+        self._stopped = False
+        self.settled: list[tuple[Delivery, Settlement]] = []
+        self._changed = asyncio.Event()
+
+    def put(self, *deliveries: Delivery) -> None:
+        self._waiting += deliveries
+        self._there.set()
+
+    async def receive(self, limit: int) -> Sequence[Delivery]:
+        while not self._waiting and not self._stopped:
+            self._there.clear()
+            await self._there.wait()
+        taken, self._waiting = self._waiting[:limit], self._waiting[limit:]
+        return taken
+
+    async def settle(self, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
+        self.settled += [(delivery, settlement) for delivery in deliveries]
+        self._changed.set()
+        if settlement is Settlement.REQUEUE:
+            self.put(*(replace(delivery, count=delivery.count + 1) for delivery in deliveries))
+
+    async def stop(self) -> None:
+        self._stopped = True
+        self._there.set()
+
+    async def until_settled(self, count: int) -> None:
+        """Wait until so many deliveries have ended."""
+        while len(self.settled) < count:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class MemoryPublisher:
+    """The port `Publisher`: remembers; `away` makes it fail."""
+
+    ready = True
+
+    def __init__(self) -> None:
+        self.published: list[Message] = []
+        self.away = False
+
+    async def publish(self, messages: Sequence[Message], /) -> None:
+        if self.away:
+            raise Unavailable(AWAY)
+        self.published += messages
