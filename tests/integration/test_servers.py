@@ -123,6 +123,9 @@ async def test_a_server_with_an_owner_ends_when_the_owner_is_killed(tmp_path: Pa
     server = spawn(["sleep", "600"], env=os.environ, log=tmp_path / "log", owner=owner.pid)
     kept = spawn(["sleep", "600"], env=os.environ, log=tmp_path / "log")
     owner.kill()
-    assert await server.gone(60)
-    assert kept.alive
-    kept.kill()
+    try:
+        assert await server.gone(60)
+        assert kept.alive
+    finally:
+        server.kill()
+        kept.kill()

@@ -19,8 +19,8 @@ _MARK = "CERTPIPE_DAEMON"
 # is the shell.
 _WATCH = """
 lives() { read -r stat <"/proc/$1/stat" && case "${stat##*) }" in [ZX]*) false ;; esac; }
-while lives "$1" && kill -0 -- "-$2"; do sleep 1; done
-kill -9 -- "-$2"
+while lives "$1" && kill -0 "-$2"; do sleep 1; done
+kill -9 "-$2"
 """
 
 
