@@ -5,30 +5,48 @@ import ctypes
 import logging
 import resource
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from certpipe.broker import open_broker
-from certpipe.broker.topology import WORK
+from certpipe.broker.declare import verify
+from certpipe.broker.problems import TopologyError
+from certpipe.broker.topology import WORK, queue_of
 from certpipe.core.clock import Clock, SystemClock
-from certpipe.core.errors import place
+from certpipe.core.errors import Unavailable, place
 from certpipe.core.ports.broker import Broker
-from certpipe.core.ports.runtime import Dispatcher
+from certpipe.core.ports.runtime import Dispatcher, Ledger, StageStep
+from certpipe.crypto.keyfiles import KeyFolderError
 from certpipe.observability import configure
+from certpipe.pipeline import PIPELINE
 from certpipe.runtime.dispatch import CoalescingDispatcher
+from certpipe.runtime.worker import Worker
+from certpipe.sat.trust import AnchorsError
 from certpipe.settings import Settings
-from certpipe.store.backlog import PostgresBacklog
+from certpipe.store.backlog import StoreBacklog
 from certpipe.store.database import Database
+from certpipe.store.hinting import Hinter
+from certpipe.store.migrate import DatabaseRefusedError
+from schemas.status import Stage
 
 log: Final = logging.getLogger(__name__)
 PR_SET_DUMPABLE: Final = 4
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class RefusedToStart(Exception):  # noqa: N818 - it is what the operator reads
     """Something is not as it must be. The text says what, and what to do."""
+
+
+REFUSALS: Final = (RefusedToStart, DatabaseRefusedError, TopologyError, KeyFolderError, AnchorsError)
+"""What is wrong at the start in a way that the operator can mend. Their texts say how."""
 
 
 class Service(Protocol):
@@ -44,12 +62,32 @@ class Process:
     settings: Settings
     clock: Clock
     database: Database
-    backlog: PostgresBacklog
+    backlog: StoreBacklog
     broker: Broker
     dispatcher: Dispatcher
+    hinter: Hinter
+    database_url: str = field(repr=False)
+
+    def worker(
+        self, stage: Stage, step: StageStep[In, Out], ledger: Ledger[In, Out], *, batches: int = 3, prefetch: int = 16
+    ) -> Service:
+        """The loop of one stage."""
+        return Worker(
+            stage=stage,
+            step=step,
+            ledger=ledger,
+            inbox=self.broker.inbox(queue_of(stage), prefetch=prefetch),
+            publisher=self.broker.publisher,
+            dispatcher=self.dispatcher,
+            exchange=WORK,
+            following=PIPELINE.following(stage),
+            clock=self.clock,
+            batches=batches,
+        )
 
 
-Roles = Callable[[Process], Awaitable[Sequence[Service]]]
+Role = Callable[[Process], AbstractAsyncContextManager[Sequence[Service]]]
+"""Opens what one role may hold, gives its services, and closes it after them."""
 
 
 def harden() -> None:
@@ -65,16 +103,18 @@ async def opened(settings: Settings, *, role: str, database_url: str, amqp_url: 
     clock = SystemClock()
     database = await Database.open(database_url)
     broker = open_broker(amqp_url, role=role, clock=clock)
-    backlog = PostgresBacklog(database)
+    backlog = StoreBacklog(database, clock)
     dispatcher = CoalescingDispatcher(publisher=broker.publisher, backlog=backlog, exchange=WORK)
+    hinter = Hinter(database, clock)
     drained = asyncio.Event()
     publishing = asyncio.create_task(dispatcher.run(drained))
     try:
-        yield Process(settings, clock, database, backlog, broker, dispatcher)
+        yield Process(settings, clock, database, backlog, broker, dispatcher, hinter, database_url)
     finally:
         drained.set()
         await publishing
         await backlog.close()
+        await hinter.close()
         await broker.close()
         await database.close()
 
@@ -95,36 +135,72 @@ async def serve(services: Sequence[Service], stopping: asyncio.Event) -> None:
             group.create_task(run(service))
 
 
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises `RefusedToStart` when somebody else does, or it may not be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise RefusedToStart(
+            f"cannot listen on {host} port {port} ({(error.strerror or '').lower()}): "
+            "stop what listens there, or choose another port with CERTPIPE_HTTP_PORT"
+        ) from None
+
+
 def stop_on_signals(stopping: asyncio.Event) -> None:
     """SIGTERM and Ctrl-C: finish, settle, ack, close."""
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
 
-def main(role: str, roles: Roles) -> None:
+def main(role: str, role_of: Role) -> None:
     """The life of a worker process: one role, its own connections, until a signal."""
+    run(role, _main(role, role_of))
+
+
+def run(role: str, life: Coroutine[None, None, None]) -> None:
+    """Run to the end; what the operator can mend is told in one line, with exit code 2."""
     harden()
     try:
-        asyncio.run(_main(role, roles))
-    except RefusedToStart as no:
-        sys.stderr.write(f"certpipe {role}: {no}\n")
+        asyncio.run(life)
+    except* REFUSALS as refusals:
+        sys.stderr.write("".join(f"certpipe {role}: {no}\n" for no in refusals.exceptions))
+        sys.exit(2)
+    except* Unavailable as away:
+        sys.stderr.write(
+            f"certpipe {role}: {away.exceptions[0]}: the database does not answer; see `certpipe doctor`\n"
+        )
         sys.exit(2)
 
 
-async def _main(role: str, roles: Roles) -> None:
-    settings = Settings()
+def read_settings() -> Settings:
+    """The settings, or `RefusedToStart` with the names of those that cannot be."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        told = [
+            f"CERTPIPE_{str(error['loc'][0]).upper()}: {error['msg']}" for error in wrong.errors(include_input=False)
+        ]
+        raise RefusedToStart("; ".join(told)) from None
+
+
+async def _main(role: str, role_of: Role) -> None:
+    settings = read_settings()
     configure(role=role, level=settings.log_level)
     if settings.database_url is None or settings.amqp_url is None:
         raise RefusedToStart(
             "a worker of its own needs CERTPIPE_DATABASE_URL and CERTPIPE_AMQP_URL; "
             "for everything in one process with embedded defaults use `make up`"
         )
+    amqp_url = settings.amqp_url.get_secret_value()
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with opened(
-        settings,
-        role=role,
-        database_url=settings.database_url.get_secret_value(),
-        amqp_url=settings.amqp_url.get_secret_value(),
+        settings, role=role, database_url=settings.database_url.get_secret_value(), amqp_url=amqp_url
     ) as process:
-        await serve(await roles(process), stopping)
+        try:
+            await verify(amqp_url)
+        except Unavailable:
+            log.warning("RabbitMQ does not answer; its queues are looked at when it does")
+        async with role_of(process) as services:
+            await serve(services, stopping)

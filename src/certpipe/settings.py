@@ -2,9 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from certpipe.sat.trust import Environment as SatEnvironment
 
 
 class Environment(StrEnum):
@@ -12,13 +15,6 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
-
-
-class SatEnvironment(StrEnum):
-    """Whose certificates are taken: SAT's real ones or its test ones."""
-
-    PRODUCTION = "production"
-    UAT = "uat"
 
 
 class Settings(BaseSettings):
@@ -32,12 +28,12 @@ class Settings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8480, ge=0, le=65535)
-    public_url: str | None = None
     bytes_in_flight: int = Field(default=128 * 1024 * 1024, ge=32 * 1024 * 1024)
     backlog_limit: int = Field(default=100_000, ge=1)
 
     database_url: SecretStr | None = None
     amqp_url: SecretStr | None = None
+    rabbitmq: Literal["", "local"] = ""
 
     keys_dir: Path | None = None
     sat_environment: SatEnvironment = SatEnvironment.UAT
@@ -46,11 +42,13 @@ class Settings(BaseSettings):
     jwks: str | None = None
     jwt_issuer: str = "https://certpipe.invalid/development"
     jwt_audience: str = "certpipe"
+    jwt_most_hours: int = Field(default=1, ge=1)
 
-    sw_services_url: str | None = None
-    sw_api_url: str | None = None
+    sw_services_url: str = "https://services.sw.com.mx"
+    sw_api_url: str = "https://api.sw.com.mx"
     sw_user: str | None = None
     sw_password_file: Path | None = None
+    sw_token_file: Path | None = None
 
     @property
     def keys(self) -> Path:

@@ -1,0 +1,156 @@
+"""`make up`: set up what is missing, run every role in this process, send the first upload, say what to try next."""
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from certpipe.broker.declare import apply
+from certpipe.core.clock import SystemClock
+from certpipe.core.ports.directory import Producer
+from certpipe.crypto.keymaking import init_keys
+from certpipe.development.demo import SUBJECT, Demo
+from certpipe.development.files import write_private
+from certpipe.development.first_upload import first_upload
+from certpipe.development.folder import data_folder
+from certpipe.development.identity import Identity
+from certpipe.development.servers import servers
+from certpipe.observability import configure
+from certpipe.process import (
+    Process,
+    RefusedToStart,
+    Role,
+    Service,
+    listening,
+    opened,
+    read_settings,
+    serve,
+    stop_on_signals,
+)
+from certpipe.settings import Environment, Settings
+from certpipe.simulators.sw import start_simulator
+from certpipe.store.directory import StoreDirectory
+from certpipe.store.migrate import migrate
+from schemas.base import Kind
+
+TOKEN_DAYS: Final = 30
+
+
+class IngressRole(Protocol):
+    """The doors, on a socket that listens already."""
+
+    def __call__(
+        self, process: Process, listener: socket.socket, /
+    ) -> AbstractAsyncContextManager[Sequence[Service]]: ...
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
+    """The whole life of a development installation. Raises `RefusedToStart` with the remedy."""
+    settings = _development(read_settings())
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(data_folder(settings.data_dir))
+        listener = stack.enter_context(closing(listening(settings.http_host, settings.http_port)))
+        database_url, amqp_url = await stack.enter_async_context(servers(settings, folder))
+        await migrate(database_url)
+        if amqp_url:
+            await apply(amqp_url)
+        simulator = await start_simulator("127.0.0.1", 0)
+        stack.push_async_callback(simulator.stop)
+        demo = Demo.open(folder / "demo", at=SystemClock().now())
+        identity = Identity.open(folder / "identity", issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+        settings = _with_demo(settings, folder, demo, identity, simulator.url)
+        process = await stack.enter_async_context(
+            opened(settings, role="all", database_url=database_url, amqp_url=amqp_url)
+        )
+        fresh = await _register(process, demo, amqp_url)
+        services = list(await stack.enter_async_context(ingress(process, listener)))
+        for role in others:
+            services += await stack.enter_async_context(role(process))
+        if amqp_url is None:
+            await process.backlog.redrive()  # what waited in the memory of the process before this one
+        host, port = listener.getsockname()[:2]
+        address = {
+            "url": f"http://{host}:{port}",
+            "token": identity.token(SUBJECT, operator=True, lifetime=timedelta(days=TOKEN_DAYS)),
+            "organization_id": str(demo.organization_id),
+            "parties": {kind.value: str(party_id) for kind, party_id in demo.parties.items()},
+            "simulator_url": simulator.url,
+            "jwks": settings.jwks,
+            "amqp_url": amqp_url,
+        }
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(serve(services, stopping))
+            try:
+                await _welcome(address, demo, folder, fresh=fresh)
+                await serving
+            finally:
+                stopping.set()
+    say("stopped; nothing is lost, `make up` goes on from here")
+
+
+def _development(settings: Settings) -> Settings:
+    if settings.environment is Environment.PRODUCTION:
+        raise RefusedToStart(
+            "this is the development set-up, with development keys and a simulated PAC, and CERTPIPE_ENVIRONMENT is "
+            "production: run one process per file in workers/ instead (see docker-compose.yml)"
+        )
+    configure(role="all", level=settings.log_level)
+    return settings
+
+
+def _with_demo(settings: Settings, folder: Path, demo: Demo, identity: Identity, simulator_url: str) -> Settings:
+    """The settings, pointing to the keys, the issuer, the authority and the simulator of this folder."""
+    init_keys(settings.keys)
+    write_private(folder / "simulator-password.txt", "simulated")
+    update = {
+        "extra_anchors": settings.extra_anchors or demo.anchors,
+        "jwks": settings.jwks or str(identity.jwks),
+        "jwt_most_hours": TOKEN_DAYS * 24,
+        "sw_services_url": simulator_url,
+        "sw_api_url": simulator_url,
+        "sw_user": "simulated",
+        "sw_password_file": folder / "simulator-password.txt",
+    }
+    return settings.model_copy(update=update)
+
+
+async def _register(process: Process, demo: Demo, amqp_url: str | None) -> bool:
+    """The demo organization, and the AMQP user as its producer; true when the organization is new."""
+    directory = StoreDirectory(process.database)
+    fresh = await directory.organization(demo.organization_id) is None
+    await demo.register(directory)
+    if amqp_url:
+        user = unquote(urlsplit(amqp_url).username or "guest")
+        await directory.put_producer(Producer(user, demo.organization_id, may_send_clear=True))
+    return fresh
+
+
+async def _welcome(address: Mapping[str, object], demo: Demo, folder: Path, *, fresh: bool) -> None:
+    url, token = str(address["url"]), str(address["token"])
+    if fresh:
+        say("\nThe first upload, a CSD that an authority of our own issued:")
+        await first_upload(url, token, demo.parties[Kind.CSD], demo.pair(Kind.CSD), say)
+    write_private(folder / "dev.json", json.dumps(address, indent=1))
+    certificate, key, password = demo.pair(Kind.FIEL)
+    say(
+        f"\ncertpipe serves on {url}; the simulated PAC on {address['simulator_url']}; Ctrl-C stops it.\n"
+        f"  broker: {'RabbitMQ' if address['amqp_url'] else 'in this process'}; data, keys and token: {folder}\n\n"
+        "Try next, in another terminal:\n"
+        f"  .venv/bin/certpipe upload {certificate} {key} --kind fiel --password-file {password}\n"
+        "  .venv/bin/certpipe status\n"
+        f"  curl -s {address['simulator_url']}/_received\n"
+    )

@@ -1,0 +1,163 @@
+"""The four stages, one upload at a time, with real keys in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from certpipe.core.bundle import Bundle
+from certpipe.core.clock import SystemClock
+from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
+from certpipe.core.ids import uuid7
+from certpipe.core.problems import Problem
+from certpipe.core.uploads import BoxBinding, Encrypted, Part, Receipt, Received, Stored, Validated
+from certpipe.crypto.envelope import EnvelopeUnwrapper, EnvelopeWrapper
+from certpipe.crypto.keys.local import LocalKeyProvider
+from certpipe.crypto.opening import BoxOpener
+from certpipe.crypto.sealing import HpkeSealer
+from certpipe.pipeline import PIPELINE
+from certpipe.sat.trust import Anchors, Environment
+from certpipe.simulators.authority import RFC
+from certpipe.stages.encrypt import Encrypt
+from certpipe.stages.forward import Forward
+from certpipe.stages.persist import Persist
+from certpipe.stages.validate import Validate
+from schemas.base import Kind
+from schemas.messages import UploadRef
+from schemas.status import CertificateFacts, Stage
+from tests.unit.stages.conftest import NOW
+
+T = TypeVar("T")
+INTAKE = X25519PrivateKey.generate()
+OPENER = BoxOpener({"k1": INTAKE})
+PROVIDER = LocalKeyProvider({("kek", 1): b"k" * 32}, current=("kek", 1))
+AWAY = Problem("away", "fuera", "away")
+
+
+class At(SystemClock):
+    def now(self) -> datetime:
+        return NOW
+
+
+async def here(work: Callable[[], T]) -> T:
+    return work()
+
+
+def received(bundle: Bundle, *, kind: Kind | None = Kind.CSD, rfc: str | None = RFC) -> Received:
+    upload_id, organization_id = uuid7(), uuid7()
+    box = HpkeSealer("k1", INTAKE.public_key()).seal(bundle, BoxBinding(upload_id, organization_id))
+    return Received(UploadRef(id=upload_id, epoch=0), organization_id, kind, rfc, box)
+
+
+@pytest.fixture
+def validate(anchors: Anchors) -> Validate:
+    return Validate(opener=OPENER, anchors=anchors, environment=Environment.UAT, clock=At(), run=here)
+
+
+async def encrypted(validated: Validated) -> Encrypted:
+    return await Encrypt(opener=OPENER, wrapper=EnvelopeWrapper(PROVIDER))(validated)
+
+
+class Destination:
+    """A connector whose answers are given; it remembers what it was asked."""
+
+    name = "pac"
+
+    def __init__(self, *, sends: Sequence[Receipt | CertpipeError] = (), finds: Sequence[Receipt | None] = ()) -> None:
+        self.sends, self.finds, self.asked = list(sends), list(finds), list[str]()
+        self.got: Bundle | None = None
+
+    def takes(self, kind: Kind, /) -> bool:
+        return kind is Kind.CSD
+
+    async def send(self, bundle: Bundle, _facts: CertificateFacts, /) -> Receipt:
+        self.asked.append("send")
+        self.got = bundle
+        answer = self.sends.pop(0)
+        if isinstance(answer, CertpipeError):
+            raise answer
+        return answer
+
+    async def find(self, _facts: CertificateFacts, /) -> Receipt | None:
+        self.asked.append("find")
+        return self.finds.pop(0)
+
+
+RECEIPT = Receipt("pac", NOW, "answer", "ref")
+
+
+async def stored(validate: Validate, csd: Bundle) -> Stored:
+    return await Persist()(await encrypted(await validate(received(csd))))
+
+
+async def test_a_bundle_comes_out_at_the_destination_byte_for_byte(validate: Validate, csd: Bundle) -> None:
+    destination = Destination(sends=[RECEIPT])
+    forward = Forward(EnvelopeUnwrapper(PROVIDER), {"pac": destination})
+    done = await forward(await stored(validate, csd))
+    assert done.receipts == (RECEIPT,)
+    assert destination.got is not None
+    got = destination.got
+    assert (got.certificate, got.private_key, got.password) == (csd.certificate, csd.private_key, csd.password)
+
+
+async def test_a_bad_bundle_is_refused_with_all_its_problems_and_what_could_be_read(
+    validate: Validate, csd: Bundle
+) -> None:
+    wrong = Bundle(certificate=csd.certificate, private_key=csd.private_key, password="not-the-password")
+    with pytest.raises(Rejected) as no:
+        await validate(received(wrong, kind=Kind.FIEL, rfc="AAA010101AAA"))
+    assert {"wrong_password", "wrong_kind_csd", "rfc_mismatch"} <= {problem.code for problem in no.value.problems}
+    assert no.value.facts is not None
+    assert no.value.facts.rfc == RFC
+
+
+async def test_a_box_for_another_upload_is_refused_and_not_retried(validate: Validate, csd: Bundle) -> None:
+    swapped = replace(received(csd), ref=UploadRef(id=uuid7(), epoch=0))
+    with pytest.raises(Rejected) as no:
+        await validate(swapped)
+    assert no.value.problems[0].code == "box_unopenable"
+
+
+@pytest.mark.parametrize("part", list(Part))
+async def test_a_version_that_lacks_a_part_is_never_stored(validate: Validate, csd: Bundle, part: Part) -> None:
+    whole = await encrypted(await validate(received(csd)))
+    with pytest.raises(Rejected):
+        await Persist()(replace(whole, parts=tuple(each for each in whole.parts if each.part is not part)))
+
+
+async def test_every_part_has_a_data_key_of_its_own(validate: Validate, csd: Bundle) -> None:
+    parts = (await encrypted(await validate(received(csd)))).parts
+    assert len({part.wrapped_key for part in parts}) == len({part.commitment for part in parts}) == 3
+
+
+async def test_an_open_intent_is_looked_up_before_anything_is_sent(validate: Validate, csd: Bundle) -> None:
+    upload = replace(await stored(validate, csd), open_intents=frozenset({"pac"}))
+    found = Destination(finds=[RECEIPT])
+    await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": found})(upload)
+    assert found.asked == ["find"]
+    absent = Destination(finds=[None], sends=[RECEIPT])
+    await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": absent})(upload)
+    assert absent.asked == ["find", "send"]
+
+
+async def test_a_lost_answer_is_looked_up_and_never_sent_again_blindly(validate: Validate, csd: Bundle) -> None:
+    upload = await stored(validate, csd)
+    arrived = Destination(sends=[Uncertain(AWAY)], finds=[RECEIPT])
+    assert (await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": arrived})(upload)).receipts == (RECEIPT,)
+    lost = Destination(sends=[Uncertain(AWAY)], finds=[None])
+    with pytest.raises(Uncertain):
+        await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": lost})(upload)
+    assert lost.asked == ["send", "find"]
+
+
+async def test_without_a_destination_the_upload_waits_for_the_operator(validate: Validate, csd: Bundle) -> None:
+    with pytest.raises(Unavailable) as away:
+        await Forward(EnvelopeUnwrapper(PROVIDER), {})(await stored(validate, csd))
+    assert away.value.problems[0].code == "no_destination"
+
+
+def test_the_pipeline_is_a_chain_of_all_stages() -> None:
+    assert [PIPELINE.following(stage) for stage in Stage] == [Stage.ENCRYPT, Stage.PERSIST, Stage.FORWARD, None]

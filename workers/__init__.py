@@ -1,0 +1,1 @@
+"""One file, one operating-system process, one security context."""

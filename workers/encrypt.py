@@ -1,0 +1,27 @@
+"""Wraps the parts of a bundle. Holds the intake private keys and the key provider."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from certpipe.crypto.envelope import EnvelopeWrapper
+from certpipe.crypto.keys.local import LocalKeyProvider
+from certpipe.crypto.opening import BoxOpener
+from certpipe.process import Process, Service, main
+from certpipe.stages.encrypt import Encrypt
+from certpipe.store.ledgers.encrypt import EncryptLedger
+from schemas.status import Stage
+
+
+@asynccontextmanager
+async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
+    """The encrypt stage."""
+    keys = process.settings.keys
+    step = Encrypt(
+        opener=BoxOpener.from_folder(keys),
+        wrapper=EnvelopeWrapper(LocalKeyProvider.from_folder(keys)),
+    )
+    yield [process.worker(Stage.ENCRYPT, step, EncryptLedger(process.database, process.hinter))]
+
+
+if __name__ == "__main__":
+    main("encrypt", role)

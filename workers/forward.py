@@ -1,0 +1,56 @@
+"""Hands certificates to the PACs. Holds the key provider and the PAC's credentials; the only one that reaches out."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from certpipe.connectors import Credentials, open_connectors, open_http
+from certpipe.crypto.envelope import EnvelopeUnwrapper
+from certpipe.crypto.keys.local import LocalKeyProvider
+from certpipe.process import Process, RefusedToStart, Service, main
+from certpipe.stages.forward import Forward
+from certpipe.store.ledgers.forward import ForwardLedger
+from schemas.base import Kind
+from schemas.status import Stage
+
+
+@asynccontextmanager
+async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
+    """The forward stage. A slow PAC fills batches, so there are many."""
+    settings = process.settings
+    if settings.sw_token_file is None and (settings.sw_user is None or settings.sw_password_file is None):
+        raise RefusedToStart(
+            "no account at SW Sapien: set CERTPIPE_SW_USER and CERTPIPE_SW_PASSWORD_FILE, or CERTPIPE_SW_TOKEN_FILE"
+        )
+    async with open_http() as http:
+        connectors = open_connectors(
+            sw_services_url=settings.sw_services_url,
+            sw_api_url=settings.sw_api_url,
+            sw_credentials=Credentials(
+                user=settings.sw_user,
+                password=_secret(settings.sw_password_file),
+                token=_secret(settings.sw_token_file),
+            ),
+            http=http,
+            clock=process.clock,
+        )
+        step = Forward(
+            unwrapper=EnvelopeUnwrapper(LocalKeyProvider.from_folder(settings.keys)),
+            connectors=connectors,
+        )
+        destinations = {kind: [c.name for c in connectors.values() if c.takes(kind)] for kind in Kind}
+        ledger = ForwardLedger(process.database, process.hinter, destinations)
+        yield [process.worker(Stage.FORWARD, step, ledger, batches=32, prefetch=64)]
+
+
+def _secret(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise RefusedToStart(f"cannot read {file}: {error.strerror}; name a file that this user may read") from None
+
+
+if __name__ == "__main__":
+    main("forward", role)

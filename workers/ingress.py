@@ -1,0 +1,89 @@
+"""The doors, HTTP and AMQP. Holds public keys only: it seals, and can open nothing that it sealed."""
+
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from certpipe.broker.topology import UPLOADS_QUEUE
+from certpipe.crypto.keyfiles import load_fingerprint_key
+from certpipe.crypto.sealing import HpkeSealer, SealingKeys
+from certpipe.ingress.amqp import ProducersDoor
+from certpipe.ingress.app import create_app
+from certpipe.ingress.auth import JwtAuthenticator
+from certpipe.ingress.intake import IntakeService
+from certpipe.ingress.jwks import JwksFile, KeySource
+from certpipe.ingress.jwks_url import JwksUrl
+from certpipe.ingress.recent import RecentDirectory
+from certpipe.ingress.server import HttpServer
+from certpipe.ingress.waiting import WaitingRoom
+from certpipe.process import Process, RefusedToStart, Service, listening, main
+from certpipe.store.directory import StoreDirectory
+from certpipe.store.hints import StoreHints
+from certpipe.store.intake import StoreIntake
+from certpipe.store.statuses import StoreStatuses
+from schemas.health import ProbeView
+
+
+@asynccontextmanager
+async def role(process: Process, listener: socket.socket | None = None) -> AsyncIterator[Sequence[Service]]:
+    """Both doors."""
+    settings = process.settings
+    directory = RecentDirectory(StoreDirectory(process.database), process.clock)
+    statuses = StoreStatuses(process.database)
+    service = IntakeService(
+        intake=StoreIntake(process.database),
+        directory=directory,
+        sealer=HpkeSealer.from_folder(settings.keys),
+        dispatcher=process.dispatcher,
+        backlog=process.backlog,
+        fingerprint_key=load_fingerprint_key(settings.keys),
+        limit=settings.backlog_limit,
+    )
+
+    async def readiness() -> Sequence[ProbeView]:
+        return [
+            ProbeView(name="database", ok=await process.database.answers(), required=True),
+            ProbeView(name="broker", ok=process.broker.publisher.ready, required=False),
+        ]
+
+    app = create_app(
+        service=service,
+        statuses=statuses,
+        directory=directory,
+        authenticator=JwtAuthenticator(
+            keys=_keys(settings.jwks, process),
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            clock=process.clock,
+            most_lifetime=timedelta(hours=settings.jwt_most_hours),
+        ),
+        waiting=WaitingRoom(statuses, process.clock, StoreHints(process.database_url, process.clock)),
+        readiness=readiness,
+        sealing_document=SealingKeys.from_folder(settings.keys).document,
+        bytes_in_flight=settings.bytes_in_flight,
+    )
+    yield [
+        HttpServer(app, listener or listening(settings.http_host, settings.http_port)),
+        ProducersDoor(
+            inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=64),
+            publisher=process.broker.publisher,
+            service=service,
+            directory=directory,
+            clock=process.clock,
+        ),
+    ]
+
+
+def _keys(jwks: str | None, process: Process) -> KeySource:
+    if jwks is None:
+        raise RefusedToStart("set CERTPIPE_JWKS to the file or the https address of the JWK set of your token issuer")
+    try:
+        return JwksUrl(jwks, process.clock) if "://" in jwks else JwksFile(Path(jwks))
+    except (OSError, ValueError) as error:
+        raise RefusedToStart(f"CERTPIPE_JWKS cannot be used: {error}") from None
+
+
+if __name__ == "__main__":
+    main("ingress", role)
