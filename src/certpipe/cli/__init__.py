@@ -1,5 +1,9 @@
 """The command line. Importing this imports no command: each is loaded when it runs."""
 
+import io
+import logging
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -70,4 +74,9 @@ def root(
 
 def main() -> None:
     """Run the command line; always ends by `SystemExit`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old terminal shows a question mark instead of a tick
+    if os.environ.get("CERTPIPE_DEBUG") != "1":
+        logging.getLogger().addHandler(logging.NullHandler())  # what a library logs is no answer to the caller
     app()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from certpipe.cli.failure import CommandError
 from certpipe.cli.files import read_text
 
+NO_SERVER = "no server is known."
 WHERE = "give --url, set CERTPIPE_URL, or start one here with: make up"
 
 
@@ -34,7 +35,7 @@ def connect(url: str | None, token_file: Path | None) -> Connection:
     demo = read_demo(data_dir())
     wanted = url or os.environ.get("CERTPIPE_URL") or demo.get("url")
     if not isinstance(wanted, str):
-        raise CommandError("no server is known.", hint=WHERE)
+        raise CommandError(NO_SERVER, hint=WHERE)
     address = check_url(wanted)
     token = read_text(token_file, "token file").strip() if token_file else os.environ.get("CERTPIPE_TOKEN", "").strip()
     at_home = isinstance(demo.get("url"), str) and address == str(demo["url"]).rstrip("/")

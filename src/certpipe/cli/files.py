@@ -24,7 +24,7 @@ def read_bytes(path: Path, what: str, *, most: int = MOST_BYTES) -> bytes:
         raise CommandError(f"the {what} {path} may not be read by this user.", hint=f"see: ls -l {path}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-        raise CommandError(f"the {what} {path} cannot be read: {reason}.") from error
+        raise CommandError(f"the {what} {path} cannot be read: {reason}.", hint="look at the path.") from error
     if not content:
         raise CommandError(f"the {what} {path} is empty.", hint="name another, or download it again.")
     if len(content) > most:

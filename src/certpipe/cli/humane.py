@@ -7,6 +7,7 @@ from certpipe.cli.failure import CommandError, ExitCode
 
 WRITTEN_FOR_PEOPLE: Mapping[str, str] = {
     "certpipe.store.migrate": "DatabaseRefusedError",
+    "certpipe.broker.problems": "TopologyError",
     "certpipe.crypto.keyfiles": "KeyFolderError",
     "certpipe.sat.trust": "AnchorsError",
     "certpipe.process": "RefusedToStart",
@@ -43,6 +44,7 @@ def _of_core(error: BaseException) -> CommandError | None:
         return None
     lines = [f"{problem.message_es} / {problem.message_en} [{problem.code}]" for problem in error.problems]
     hints = [problem.hint for problem in error.problems if problem.hint]
+    hints = hints or ([] if isinstance(error, Rejected) else ["see whether it runs; certpipe doctor looks further."])
     return CommandError(
         "\n  ".join(lines),
         hint=" ".join(hints) or None,

@@ -38,6 +38,13 @@ def show(party_id: Party, *, url: Url = None, token_file: TokenFile = None, as_j
 
 
 @app.command("list")
-def list_parties(*, url: Url = None, token_file: TokenFile = None, as_json: Json = False) -> None:
+def list_parties(
+    *,
+    organization: Annotated[UUID | None, typer.Option("--organization", metavar="ID", help="Only of that one.")] = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
     """List the parties of your organizations."""
-    list_them("/v1/parties", ("id", "kind", "rfc", "name"), url, token_file, as_json=as_json)
+    path = f"/v1/parties?organization_id={organization}" if organization else "/v1/parties"
+    list_them(path, ("id", "kind", "rfc", "name"), url, token_file, as_json=as_json)

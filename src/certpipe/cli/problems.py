@@ -18,11 +18,15 @@ HINTS: Mapping[int, str] = {
 
 def refusal(status: int, document: Mapping[str, Any], retry_after: str | None) -> CommandError:
     """What the server refused, in both languages where it gave both, with every fault on a line of its own."""
-    title = clean(document.get("detail") or document.get("title") or "the server refused")
     code = clean(document.get("code") or "")
-    lines = [f"{title} (HTTP {status}{', ' + code if code else ''})"]
+    about = f"(HTTP {status}{', ' + code if code else ''})"
     faults = document.get("errors")
-    lines += fault_lines(faults if isinstance(faults, list) else [])
+    lines = fault_lines(faults if isinstance(faults, list) else [])
+    if lines:
+        lines.insert(0, f"el servidor no lo aceptó / the server refused it {about}:")
+    else:
+        words = dict.fromkeys(clean(document[name]) for name in ("detail", "title") if document.get(name))
+        lines.append(f"{' / '.join(words) or 'the server refused it'} {about}")
     hint = HINTS.get(status)
     if retry_after and retry_after.isdigit():
         hint = f"try again in {retry_after} seconds."

@@ -48,7 +48,7 @@ def list_them(path: str, columns: Sequence[str], url: str | None, token_file: Pa
 def segment(text: str, what: str) -> str:
     """One segment of a path, escaped."""
     if not text or len(text) > 255 or text in {".", ".."} or not text.isprintable():  # noqa: PLR2004 - said below
-        raise CommandError(f"that {what} cannot be: it has 1 to 255 printable characters.")
+        raise CommandError(f"that {what} cannot be.", hint=f"a {what} has 1 to 255 printable characters.")
     return quote(text, safe="")
 
 

@@ -20,6 +20,7 @@ def status(
     *,
     party: Annotated[UUID | None, typer.Option("--party", metavar="ID", help="Only of that party.")] = None,
     state: Annotated[State | None, typer.Option("--state", help="Only in that state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="How many of them.")] = 20,
     cursor: Annotated[UUID | None, typer.Option("--cursor", metavar="ID", help="Go on after that upload.")] = None,
     url: Url = None,
     token_file: TokenFile = None,
@@ -37,7 +38,7 @@ def status(
     if upload_id:
         run(_one(connection, upload_id, as_json=as_json))
     else:
-        wanted = {"party_id": party, "state": state, "cursor": cursor}
+        wanted = {"party_id": party, "state": state, "cursor": cursor, "limit": limit}
         run(_list(connection, {name: str(value) for name, value in wanted.items() if value}, as_json=as_json))
 
 

@@ -22,6 +22,7 @@ from certpipe.cli.show import show_json
 from certpipe.sat import kind as kind_of
 from certpipe.sat.certificate import read as read_certificate
 from certpipe.sat.der import DerError
+from certpipe.sat.forms import Form, sniff
 from schemas.base import Kind
 
 PATIENT = 120.0
@@ -80,7 +81,7 @@ def upload(
     leave_no_core()
     connection = connect(url, token_file)
     cer, key = read_bytes(certificate, "certificate"), read_bytes(private_key, "private key")
-    known = kind or _kind_of(cer)
+    known = kind or _kind_of(cer, key)
     submission = Submission(
         certificate=cer,
         private_key=key,
@@ -131,14 +132,16 @@ def _party(party: UUID | None, kind: Kind, connection: Connection) -> str:
     return found
 
 
-def _kind_of(certificate: bytes) -> Kind:
-    """What the certificate says of itself, else what the caller says."""
-    try:
-        told = kind_of.tell(read_certificate(certificate))
-    except DerError:
-        told = None
-    if told:
-        return told
+def _kind_of(*files: bytes) -> Kind:
+    """What the certificate says of itself (in whichever file it is), else what the caller says."""
+    for file in files:
+        found = sniff(file, frozenset({Form.CERTIFICATE}))
+        try:
+            told = kind_of.tell(read_certificate(found.der)) if found.form is Form.CERTIFICATE else None
+        except DerError:
+            continue
+        if told:
+            return told
     if not is_terminal(sys.stdin):
         raise CommandError(
             "is it an e.firma or a CSD? The certificate does not say.", hint="give --kind fiel or --kind csd."

@@ -1,0 +1,64 @@
+"""`certpipe topology`: the broker's exchanges and queues."""
+
+from typing import Any
+
+import typer
+
+from certpipe.broker.topology import BINDINGS, EXCHANGES, QUEUES
+from certpipe.cli.connection import redact
+from certpipe.cli.environment import amqp_url
+from certpipe.cli.options import Json, run
+from certpipe.cli.show import show_json
+
+app = typer.Typer(no_args_is_help=True, help="The broker's exchanges and queues.")
+
+
+@app.command()
+def apply(*, as_json: Json = False) -> None:
+    """Declare everything at CERTPIPE_AMQP_URL. Doing it again changes nothing."""
+    from certpipe.broker import declare  # noqa: PLC0415 - `show` need not load the driver
+
+    url = amqp_url()
+    run(declare.apply(url))
+    _tell(url, "applied", as_json=as_json)
+
+
+@app.command()
+def verify(*, as_json: Json = False) -> None:
+    """See whether everything is at CERTPIPE_AMQP_URL as it must be; creates nothing that is missing."""
+    from certpipe.broker import declare  # noqa: PLC0415 - likewise
+
+    url = amqp_url()
+    run(declare.verify(url))
+    _tell(url, "verified", as_json=as_json)
+
+
+@app.command()
+def show(*, as_json: Json = False) -> None:
+    """Print what is declared; asks no server."""
+    if as_json:
+        show_json(_document())
+        return
+    for exchange in EXCHANGES:
+        typer.echo(f"exchange  {exchange.name:<24}  {exchange.kind}")
+    for queue in QUEUES:
+        typer.echo(
+            f"queue     {queue.name:<24}  {', '.join(f'{key}={value}' for key, value in queue.arguments.items())}"
+        )
+    for binding in BINDINGS:
+        typer.echo(f"binding   {binding.exchange:<24}  {binding.key or '(any)'} → {binding.queue}")
+
+
+def _document() -> dict[str, Any]:
+    return {
+        "exchanges": [{"name": each.name, "type": each.kind} for each in EXCHANGES],
+        "queues": [{"name": each.name, "arguments": dict(each.arguments)} for each in QUEUES],
+        "bindings": [{"exchange": each.exchange, "queue": each.queue, "key": each.key} for each in BINDINGS],
+    }
+
+
+def _tell(url: str, done: str, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"broker": redact(url), done: True})
+    else:
+        typer.echo(f"{redact(url)}: {len(EXCHANGES)} exchanges and {len(QUEUES)} queues {done}.")
