@@ -9,7 +9,7 @@ import pytest
 from aiormq.exceptions import AMQPConnectionError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from certpipe.development.postgres import EmbeddedPostgres
-from certpipe.development.processes import spawn
+from certpipe.development.processes import Daemon, spawn
 from certpipe.development.rabbitmq import PrivateRabbit
 from tests import servers
 
@@ -129,3 +129,21 @@ async def test_a_server_with_an_owner_ends_when_the_owner_is_killed(tmp_path: Pa
     finally:
         server.kill()
         kept.kill()
+
+
+async def test_a_server_whose_owner_has_died_is_replaced_and_keeps_its_data(tmp_path: Path) -> None:
+    owner = spawn(["sleep", "600"], env=os.environ, log=tmp_path / "log")
+    await EmbeddedPostgres(tmp_path / "server", owner=owner.pid).start()
+    owner.kill()
+    server = EmbeddedPostgres(tmp_path / "server", owner=os.getpid())
+    try:
+        await server.start()
+        record = Daemon.load(tmp_path / "server" / "server.json")
+        assert record is not None
+        assert record.owner == os.getpid()
+        await _keep(server.url)
+        # What watched the old server must not reach the new one.
+        assert not await record.gone(2)
+        assert await _count(server.url) == 1
+    finally:
+        await server.stop()

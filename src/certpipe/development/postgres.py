@@ -75,12 +75,13 @@ class EmbeddedPostgres:
         return server is not None and server.alive
 
     async def start(self) -> None:
-        """Return when the server takes connections. Idempotent: a server that runs already is kept.
+        """Return when the server takes connections. Idempotent: a running server is kept, unless its owner has died.
 
         Raises:
             RuntimeError: the wheel is missing, the data are another version's, or the server ended; the text says so.
         """
-        if self.running and await self._ready():
+        server = self._server()
+        if server and server.stays and await self._ready():
             return
         await self._initialize()
         for _ in range(3):

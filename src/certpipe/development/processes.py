@@ -77,11 +77,18 @@ class Daemon:
     group: int
     started: str
     mark: str
+    owner: int | None = None
+    owner_started: str | None = None
 
     @property
     def alive(self) -> bool:
         """Whether it runs."""
         return started(self.pid) == self.started
+
+    @property
+    def stays(self) -> bool:
+        """Whether it runs and goes on: without its owner it would end in a moment."""
+        return self.alive and (self.owner is None or started(self.owner) == self.owner_started)
 
     def send(self, signal_number: signal.Signals) -> None:
         """Signal the process alone; nothing when it is gone."""
@@ -145,7 +152,7 @@ def spawn(command: Sequence[str], *, env: Mapping[str, str], log: Path, owner: i
     began = started(pid)
     if began is None:
         raise RuntimeError(f"{command[0]} ended at once: see {log}")
-    daemon = Daemon(pid=pid, group=shell.pid, started=began, mark=mark)
+    daemon = Daemon(pid=pid, group=shell.pid, started=began, mark=mark, owner=owner, owner_started=started(owner or 0))
     if owner is not None:
         _tie(daemon, owner)
     return daemon

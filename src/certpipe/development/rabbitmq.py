@@ -113,14 +113,15 @@ class PrivateRabbit:
         return server is not None and server.alive
 
     async def start(self) -> None:
-        """Return when the node answers. Idempotent: a node that runs already, whoever started it, is kept.
+        """Return when the node answers. Idempotent: a node that runs already is kept, unless its owner has died.
 
         Raises:
             RuntimeError: RabbitMQ is not installed, or the node ended; the text says what its log says.
         """
         if not self._installation.present:
             raise RuntimeError("RabbitMQ is not installed: apt-get install rabbitmq-server")
-        if self.running and await self._answers():
+        server = Daemon.load(self.folder / "server.json")
+        if server and server.stays and await self._answers():
             return
         self.kill()
         for attempt in range(3):
