@@ -8,7 +8,7 @@ from typing import cast
 import aio_pika
 from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.channel import Channel
-from aiormq.exceptions import ConnectionClosed
+from aiormq.exceptions import ConnectionClosed, ConnectionNotAllowed, InvalidFrameError
 from yarl import URL
 
 from certpipe.broker import quiet
@@ -31,7 +31,11 @@ async def connect(url: str, *, name: str) -> aio_pika.Connection:
     named = URL(url)
     if "heartbeat" not in named.query:
         named = named.update_query(heartbeat=HEARTBEAT)
-    return await aio_pika.connect(named, timeout=RPC_SECONDS, client_properties={"connection_name": name})
+    try:
+        return await aio_pika.connect(named, timeout=RPC_SECONDS, client_properties={"connection_name": name})
+    except InvalidFrameError as error:
+        # A refused virtual host comes out of the library as "a frame that was not expected".
+        raise ConnectionNotAllowed(named.path.removeprefix("/") or "/") from error
 
 
 class Link:
