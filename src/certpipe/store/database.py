@@ -7,6 +7,7 @@ from typing import Self, TypeAlias
 
 import asyncpg
 
+from certpipe.core.errors import Unavailable
 from certpipe.store.failures import AWAY, unavailable
 from certpipe.store.migrate import DatabaseRefusedError, connect, require_current
 
@@ -64,6 +65,14 @@ class Database:
                 await self._pool.close()
         except AWAY:
             self._pool.terminate()
+
+    async def answers(self) -> bool:
+        """Whether the database is there now. Never raises."""
+        try:
+            await self.execute("SELECT 1")
+        except Unavailable:
+            return False
+        return True
 
     async def fetch(self, sql: str, *arguments: object) -> Sequence[Record]:
         """The rows of one statement, which is a durable transaction of its own."""

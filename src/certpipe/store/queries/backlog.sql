@@ -11,12 +11,12 @@ WHERE u.id = d.id
 RETURNING u.id, u.epoch, u.state::text AS state
 
 -- name: dispatched
--- A row that is locked is being settled: it needs this note no more.
+-- A row that is locked is being settled: it needs this note no more. One that has ended is at another epoch.
 WITH held AS MATERIALIZED (
     SELECT u.id
     FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
     JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
-    WHERE u.dispatched_at IS NULL AND u.due_at IS NOT NULL
+    WHERE u.dispatched_at IS NULL
     ORDER BY u.id
     FOR NO KEY UPDATE OF u SKIP LOCKED
 )

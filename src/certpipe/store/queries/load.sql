@@ -23,7 +23,7 @@ ORDER BY u.id, p.part
 
 -- name: stored
 -- Records the intents before anything is sent, and ends what a newer certificate has replaced. An intent that could not
--- be inserted was there before: that holds even for one that a concurrent load recorded after this statement began.
+-- be inserted (xmax tells) was there before, even when a concurrent load recorded it after this statement began.
 WITH held AS MATERIALIZED (
     SELECT u.id, u.kind, u.certificate_id,
         EXISTS (
@@ -49,17 +49,12 @@ WITH held AS MATERIALIZED (
     JOIN unnest($3::text[], $4::text[]) AS d (kind, destination) ON d.kind = h.kind::text
     WHERE h.active
 ), intended AS (
-    INSERT INTO certpipe.handoffs (upload_id, destination)
+    INSERT INTO certpipe.handoffs AS f (upload_id, destination)
     SELECT id, destination FROM wanted
-    ON CONFLICT (upload_id, destination) DO NOTHING
-    RETURNING upload_id, destination
-), before AS (
-    SELECT w.id, array_agg(w.destination) AS destinations
-    FROM wanted w
-    LEFT JOIN intended i ON i.upload_id = w.id AND i.destination = w.destination
-    LEFT JOIN certpipe.handoffs f ON f.upload_id = w.id AND f.destination = w.destination
-    WHERE i.upload_id IS NULL AND f.received_at IS NULL
-    GROUP BY w.id
+    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = f.intended_at
+    RETURNING upload_id, destination, xmax <> 0 AND received_at IS NULL AS open
+), before AS MATERIALIZED (
+    SELECT upload_id AS id, array_agg(destination) AS destinations FROM intended WHERE open GROUP BY upload_id
 )
 SELECT u.id, u.epoch, u.attempt, u.organization_id, u.certificate_id, u.facts, b.destinations AS open_intents,
     p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version

@@ -1,0 +1,61 @@
+"""Every named query is valid SQL, and reads no table as a whole, even planned while the tables were empty."""
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from certpipe.store.named import queries
+from tests.integration.storehouse import storehouse
+
+FILES = ("backlog", "directory", "hints", "intake", "load", "settle", "statuses")
+FRAGMENTS = {"held", "as_asked", "newest_wins", "moved", "upload_columns"}
+UTILITY = {"relax"}
+
+WHOLE = {"all", "(due_at IS NOT NULL)"}
+READS_AN_INDEX_WHOLE = {("backlog", "depth")}
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def test_the_files_tested_here_are_all_there_are() -> None:
+    found = {entry.name.removesuffix(".sql") for entry in (files("certpipe.store") / "queries").iterdir()}
+    assert found == {*FILES, "migrate"}
+
+
+@pytest.mark.parametrize("file", FILES)
+async def test_no_query_reads_a_whole_table(file: str, database_url: str) -> None:
+    async with storehouse(database_url) as house, house.database.transaction() as session:
+        await session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        for name, sql in queries(file).items():
+            if name in FRAGMENTS | UTILITY:
+                continue
+            statement = await session.prepare(sql)
+            nothing = ", ".join(["NULL"] * len(statement.get_parameters()))
+            await session.execute(f"PREPARE {name} AS {sql}")
+            plan = await session.fetchval(
+                f"EXPLAIN (FORMAT JSON) EXECUTE {name}" + (f" ({nothing})" if nothing else "")
+            )
+            for node in _nodes(json.loads(plan)[0]["Plan"]):
+                relation = node.get("Relation Name")
+                if relation is None or node["Node Type"] == "ModifyTable":
+                    continue
+                told = f"{file}/{name}: {node['Node Type']} on {relation}"
+                assert node["Node Type"] != "Seq Scan", told
+                condition = node.get("Index Cond") or node.get("Recheck Cond") or "all"
+                assert (file, name) in READS_AN_INDEX_WHOLE or condition not in WHOLE, told
+
+
+async def test_due_and_depth_use_the_partial_index(database_url: str) -> None:
+    async with storehouse(database_url) as house, house.database.transaction() as session:
+        for name in ("due", "depth", "due_already"):
+            sql = queries("backlog")[name].replace("$1", "10")
+            plan = json.loads(await session.fetchval(f"EXPLAIN (FORMAT JSON) {sql}"))
+            indexes = {node.get("Index Name") for node in _nodes(plan[0]["Plan"])}
+            assert "uploads_due" in indexes, name
