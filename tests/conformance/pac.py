@@ -10,15 +10,11 @@ from hashlib import sha256
 from typing import Any
 
 import aiohttp
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from certpipe.connectors import Credentials, open_connectors, open_http
 from certpipe.core.bundle import Bundle
 from certpipe.core.ports.connector import Connector
+from certpipe.simulators.authority import Authority, Subject
 from certpipe.simulators.sw import Simulator, start_simulator
 from certpipe.simulators.sw.auth import Account
 from schemas.base import Kind
@@ -62,40 +58,17 @@ class Sample:
         }
 
 
+@cache
 def sample(kind: Kind, *, number: str = "30001000000500009999", rfc: str = "EKU9003173C9") -> Sample:
-    """A certificate with SAT's number, RFC and key usage; the private key is any bytes, for no PAC opens it here."""
-    certificate = _certificate(kind, number, rfc)
-    bundle = Bundle(certificate=certificate, private_key=b"not really a key of " + rfc.encode(), password=PASSWORD)
-    return Sample(bundle, CertificateFacts(number=number, rfc=rfc, kind=kind))
+    """A pair that looks like SAT's."""
+    authority = _authority()
+    issued = authority.issue(kind, Subject(rfc=rfc), password=PASSWORD, key=authority.key, number=number)
+    return Sample(issued.bundle, CertificateFacts(number=number, rfc=rfc, kind=kind))
 
 
 @cache
-def _issuer_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
-
-
-@cache
-def _certificate(kind: Kind, number: str, rfc: str) -> bytes:
-    key, is_fiel = _issuer_key(), kind is Kind.FIEL
-    attributes = [(NameOID.COMMON_NAME, "ESCUELA KEMPER URGATE"), (NameOID.X500_UNIQUE_IDENTIFIER, rfc)]
-    if not is_fiel:
-        attributes.append((NameOID.ORGANIZATIONAL_UNIT_NAME, "Sucursal 1"))
-    name = x509.Name([x509.NameAttribute(oid, text) for oid, text in attributes])
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=True,
-        key_encipherment=False,
-        data_encipherment=is_fiel,
-        key_agreement=is_fiel,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(int.from_bytes(number.encode())).add_extension(usage, critical=False)
-    builder = builder.not_valid_before(START).not_valid_after(START + timedelta(days=1460))
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+def _authority() -> Authority:
+    return Authority.create(at=START)
 
 
 @dataclass
