@@ -1,2 +1,60 @@
+# `make` alone prints what there is.
 .DEFAULT_GOAL := help
-PY ?= python3
+SHELL := /bin/bash
+BIN := .venv/bin
+STAMP := .venv/.complete
+
+# The first Python that is new enough; `make PYTHON=…` chooses another.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python3.14; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+
+.PHONY: help setup up down check test bench schemas lock
+
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with .venv/bin/certpipe, exactly as locked (does nothing when nothing changed)
+
+up: setup ## Run everything on this machine: http://127.0.0.1:8480 (RABBITMQ=local adds a private broker)
+	@exec env $(if $(RABBITMQ),CERTPIPE_RABBITMQ=$(RABBITMQ)) $(BIN)/python -m workers.all
+
+down: setup ## Stop the `make up` of this data folder, and its servers
+	@$(BIN)/python -m certpipe.development.down
+
+check: setup ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# A file's tests stay with one worker: they share that file's servers.
+test: setup ## All tests, on real servers (ARGS= goes to pytest)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: setup ## Measure the pipeline against its peers and the machine's limit
+	$(BIN)/python -m bench
+
+schemas: setup ## Write schemas/published/ anew
+	$(BIN)/python -m certpipe.cli.schemas
+
+lock: setup ## Resolve requirements.lock anew, for every Python from 3.11 on
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+
+# pip installs uv, and uv the rest: 6 s instead of 60 for the same locked files. Where uv finds no registry (only pip
+# was told where one is), pip installs all of it. Both check every hash.
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "certpipe needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		package="$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$package"; \
+		else echo "this Python has no venv module: apt-get install $$package" >&2; exit 1; fi; fi
+	@rm -f $(STAMP)
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
+	@awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock >.venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
