@@ -3,7 +3,7 @@
 //   AMQP_URL=amqp://user:secret@broker:5672/ node producer.mjs --certpipe https://certpipe.example \
 //       --organization UUID --party UUID --kind fiel --certificate my.cer --key my.key < password.txt
 //
-// Needs Node 18.11 or later and `npm install`. Exits 0 when the upload was accepted, 1 when it was refused.
+// Needs Node 18.11 or later and `npm install`. Exits 0 when the upload was accepted, 1 when it was refused or failed.
 
 import { createCipheriv, createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

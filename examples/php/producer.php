@@ -5,13 +5,16 @@
 //       --organization=UUID --party=UUID --kind=fiel --certificate=my.cer --key=my.key < password.txt
 //
 // Needs PHP 8.1 with sodium and openssl, and php-amqplib (`apt install php-cli php-amqplib`, or composer).
-// Exits 0 when the upload was accepted, 1 when it was refused.
+// Exits 0 when the upload was accepted, 1 when it was refused, 255 when it failed.
 
 declare(strict_types=1);
 
 use PhpAmqpLib\Connection\AMQPConnectionConfig;
 use PhpAmqpLib\Connection\AMQPConnectionFactory;
 use PhpAmqpLib\Message\AMQPMessage;
+
+ini_set('display_errors', 'stderr');
+ini_set('zend.exception_ignore_args', '1'); // or a stack trace would quote AMQP_URL
 
 const ANSWER_WITHIN_SECONDS = 60;
 const KEM = "KEM\x00\x20"; // DHKEM(X25519, HKDF-SHA256)

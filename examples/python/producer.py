@@ -4,7 +4,7 @@ r"""Publish one sealed upload to certpipe over AMQP, and print the answer.
     AMQP_URL=amqp://user:secret@broker:5672/ python producer.py --certpipe https://certpipe.example \
         --organization UUID --party UUID --kind fiel --certificate my.cer --key my.key < password.txt
 
-Needs `pip install pika "cryptography>=47"`. Exits 0 when the upload was accepted, 1 when it was refused.
+Needs `pip install pika "cryptography>=47"`. Exits 0 when the upload was accepted, 1 when it was refused or failed.
 """
 
 import argparse
