@@ -19,13 +19,22 @@ def running(folder: Path) -> Daemon | None:
     """The process that `run.pid` names, if it is the one that holds the folder's lock; never anybody else's."""
     try:
         pid = int(json.loads((folder / "run.pid").read_text(encoding="utf-8"))["pid"])
-        descriptors = [descriptor.readlink() for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
+        holds = any(
+            _target(descriptor) == folder.resolve() / "lock" for descriptor in Path(f"/proc/{pid}/fd").iterdir()
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     began = started(pid)
-    if began is None or folder.resolve() / "lock" not in descriptors:
+    if began is None or not holds:
         return None
     return Daemon(pid=pid, group=os.getpgid(pid), started=began, mark="")
+
+
+def _target(descriptor: Path) -> Path | None:
+    try:
+        return descriptor.readlink()
+    except OSError:  # closed meanwhile
+        return None
 
 
 async def down(folder: Path) -> str:
