@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 import aiohttp
 
@@ -31,6 +32,10 @@ class Installation:
         """What it wrote down for whoever wants to use it."""
         document: Mapping[str, Any] = json.loads((self.folder / "dev.json").read_text(encoding="utf-8"))
         return document
+
+    @property
+    def organization_id(self) -> UUID:
+        return UUID(self.dev["organization_id"])
 
     @property
     def log(self) -> str:
