@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from certpipe.ingress.answers import PROBLEM_JSON, problem_document
 from certpipe.ingress.examples import EXAMPLES, PROBLEMS
@@ -55,11 +55,16 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def component_schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
-    """The schemas of these contracts and of all that they hold, as they are written."""
-    wanted = [(model, "serialization") for model in sorted(set(models), key=lambda model: model.__name__)]
-    _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
+    """The schemas of these contracts and of all that they hold."""
+    wanted = [(model, mode_of(model)) for model in sorted(set(models), key=lambda model: model.__name__)]
+    _, definitions = models_json_schema(wanted, ref_template=REF)
     schemas: dict[str, Any] = definitions["$defs"]
     return schemas
+
+
+def mode_of(model: type[BaseModel]) -> JsonSchemaMode:
+    """What others send us is described as it is read (a default may be left out), the rest as it is written."""
+    return "validation" if model.__name__.endswith(("Body", "Bundle", "Message", "Ref")) else "serialization"
 
 
 def _models(routes: Sequence[Route]) -> set[type[BaseModel]]:

@@ -1,0 +1,156 @@
+"""The producers' door: each message of the queue of uploads is taken in, or answered and kept in the dead letters."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from certpipe.core.clock import Clock
+from certpipe.core.errors import Rejected, Unavailable, place
+from certpipe.core.ports.broker import Delivery, Inbox, Message, Publisher, Settlement
+from certpipe.core.ports.directory import Directory, Producer
+from certpipe.core.ports.doors import IdempotencyConflictError, IdempotencyInFlightError
+from certpipe.core.problems import INTERNAL, Problem
+from certpipe.core.retry import Backoff
+from certpipe.ingress.intake import IntakeService
+from certpipe.ingress.problems import IDEMPOTENCY_CONFLICT, NOT_IN_CLEAR, UNKNOWN_PRODUCER
+from certpipe.ingress.producing import content_of, parse_message
+from certpipe.ingress.refusal import RefusedError
+from schemas.upload import UploadMessage, UploadReply
+
+LOG = logging.getLogger(__name__)
+DOOR = "amqp"
+MOST_AT_ONCE = 64
+# Nobody may have us write into a queue of ours by naming it as the place for an answer.
+OURS = "certpipe."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one message: how its delivery ends, and what its producer is told."""
+
+    settlement: Settlement
+    reply: UploadReply
+
+
+@dataclass(frozen=True, slots=True)
+class ProducersDoor:
+    """Takes uploads in from a queue. A delivery is acked when its upload is committed, and not before.
+
+    Attributes:
+        inbox: of the queue of uploads.
+        publisher: carries the answers.
+        service: the one way in.
+        directory: tells whose a broker user is.
+        clock: waits.
+        patience: how long a message is held while the database is away, before the broker gets it back. Holding is
+            better than requeueing: the broker counts each return, and gives up at some number.
+    """
+
+    inbox: Inbox
+    publisher: Publisher
+    service: IntakeService
+    directory: Directory
+    clock: Clock
+    patience: Backoff = field(default_factory=lambda: Backoff(first=0.5, most=15.0, attempts=20))
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set; then settle what was received, and return."""
+        async with asyncio.TaskGroup() as tasks:
+            stopper = tasks.create_task(self._stop_at(stopping))
+            while deliveries := await self.inbox.receive(MOST_AT_ONCE):
+                await self._handle(deliveries, stopping)
+            stopper.cancel()
+
+    async def _stop_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        await self.inbox.stop()
+
+    async def _handle(self, deliveries: Sequence[Delivery], stopping: asyncio.Event) -> None:
+        waiting, tries = deliveries, 0
+        while waiting:
+            verdicts = await asyncio.gather(*(self._judge(delivery) for delivery in waiting))
+            await self._end(
+                [(delivery, verdict) for delivery, verdict in zip(waiting, verdicts, strict=True) if verdict]
+            )
+            waiting = [delivery for delivery, verdict in zip(waiting, verdicts, strict=True) if verdict is None]
+            tries += 1
+            delay = self.patience.delay(tries) if waiting else None
+            if waiting and (delay is None or await self.clock.wait(delay, until=stopping)):
+                await self.inbox.settle(waiting, Settlement.REQUEUE)
+                return
+
+    async def _judge(self, delivery: Delivery) -> Verdict | None:
+        """None: it did not happen, and may later."""
+        message: UploadMessage | None = None
+        try:
+            producer = await self._producer(delivery)
+            message = parse_message(delivery.body)
+            return await self._take(message, producer)
+        except (Unavailable, IdempotencyInFlightError):
+            return None
+        except IdempotencyConflictError:
+            return _refusal(message, [IDEMPOTENCY_CONFLICT.about("upload_id")])
+        except (RefusedError, Rejected) as error:
+            return _refusal(message, error.problems)
+        except Exception as error:  # noqa: BLE001 - one message that nobody foresaw must not stop all others
+            LOG.error("a message of %s: %s", delivery.user_id, place(error))
+            return _refusal(message, [INTERNAL])
+
+    async def _producer(self, delivery: Delivery) -> Producer:
+        """By the user that the broker itself proved; nothing in the body says whose an upload is."""
+        producer = await self.directory.producer(delivery.user_id) if delivery.user_id else None
+        if producer is None:
+            raise RefusedError(UNKNOWN_PRODUCER)
+        return producer
+
+    async def _take(self, message: UploadMessage, producer: Producer) -> Verdict:
+        if message.clear is not None and not producer.may_send_clear:
+            raise RefusedError(NOT_IN_CLEAR)
+        accepted = await self.service.take(
+            message.upload_id,
+            content_of(message),
+            producer=producer,
+            party_id=message.party_id,
+            kind=message.kind,
+            door=DOOR,
+        )
+        return Verdict(Settlement.ACK, UploadReply(accepted=True, upload_id=accepted.ref.id))
+
+    async def _end(self, judged: Sequence[tuple[Delivery, Verdict]]) -> None:
+        """Answer, then settle: a crash in between answers twice, and never not at all."""
+        replies = [_reply(delivery, verdict.reply) for delivery, verdict in judged if _wants_reply(delivery)]
+        if replies:
+            try:
+                await self.publisher.publish(replies)
+            except Unavailable:
+                LOG.warning("up to %d answers to producers could not be delivered", len(replies))
+        for settlement in (Settlement.ACK, Settlement.DEAD_LETTER):
+            ended = [delivery for delivery, verdict in judged if verdict.settlement is settlement]
+            if ended:
+                await self.inbox.settle(ended, settlement)
+
+
+def _refusal(message: UploadMessage | None, problems: Sequence[Problem]) -> Verdict:
+    """Answered, and kept in the dead letters; but not where it held a bundle in clear, which nothing may keep."""
+    upload_id = message.upload_id if message else None
+    codes = ", ".join(problem.code for problem in problems)
+    LOG.warning("a producer's upload %s was refused: %s", upload_id, codes)
+    in_clear = message is not None and message.clear is not None
+    reply = UploadReply(accepted=False, upload_id=upload_id, problems=tuple(problem.view() for problem in problems))
+    return Verdict(Settlement.ACK if in_clear else Settlement.DEAD_LETTER, reply)
+
+
+def _wants_reply(delivery: Delivery) -> bool:
+    return bool(delivery.reply_to) and not str(delivery.reply_to).startswith(OURS)
+
+
+def _reply(delivery: Delivery, reply: UploadReply) -> Message:
+    """An answer that nobody waits for any more is not an error."""
+    return Message(
+        exchange="",
+        routing_key=delivery.reply_to or "",
+        body=reply.model_dump_json().encode(),
+        correlation_id=delivery.correlation_id,
+        mandatory=False,
+    )
