@@ -1,0 +1,103 @@
+"""Hints: throttled when sent, heard on one connection, heard again after that was lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from certpipe.core.clock import SystemClock
+from certpipe.store.hints import StoreHints
+from schemas.messages import UploadRef
+from tests.integration.storehouse import Storehouse, parked, postponed, storehouse
+
+LISTENING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'"
+
+
+class Ear:
+    """Counts hints, and lets a test wait for the next one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._heard = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.count += 1
+        self._heard.set()
+
+    async def next(self) -> None:
+        async with asyncio.timeout(60):
+            await self._heard.wait()
+        self._heard.clear()
+
+
+@asynccontextmanager
+async def _listening(house: Storehouse) -> AsyncIterator[Ear]:
+    ear, stopping = Ear(), asyncio.Event()
+    task = asyncio.create_task(StoreHints(house.url, SystemClock()).listen(ear, stopping))
+    await ear.next()  # the one of the connection itself
+    try:
+        yield ear
+    finally:
+        stopping.set()
+        async with asyncio.timeout(60):
+            await task
+
+
+async def test_a_step_a_retry_and_an_end_are_each_heard(database_url: str) -> None:
+    async with storehouse(database_url) as house, _listening(house) as ear:
+        (ref,) = await house.accepted()
+        await house.validate.settle([postponed(ref)])
+        await ear.next()
+        (moved,) = await house.validate.settle([house.proved(UploadRef(id=ref.id, epoch=1))])
+        await ear.next()
+        await house.encrypt.settle([parked(moved)])
+        await ear.next()
+
+
+async def test_a_settle_that_changed_nothing_is_not_hinted(database_url: str) -> None:
+    async with storehouse(database_url) as house, _listening(house) as ear:
+        (ref,) = await house.accepted()
+        await house.validate.settle([parked(UploadRef(id=ref.id, epoch=9))])
+        house.hinter.hint()
+        await ear.next()
+        assert ear.count == 2
+
+
+async def test_a_storm_of_hints_is_few_notifications_and_the_last_one_is_not_lost(database_url: str) -> None:
+    async with storehouse(database_url) as house, _listening(house) as ear:
+        for _ in range(500):
+            house.hinter.hint()
+        await house.hinter.close()
+        await ear.next()
+        assert ear.count <= 4
+        before = ear.count
+        house.hinter.hint()
+        await ear.next()
+        assert ear.count == before + 1
+
+
+async def test_a_listener_that_lost_its_connection_comes_back_and_looks_at_once(database_url: str) -> None:
+    async with storehouse(database_url) as house, _listening(house) as ear:
+        (row,) = await house.database.fetch(LISTENING)
+        await house.database.fetch("SELECT pg_terminate_backend($1)", row["pid"])
+        await ear.next()
+        house.hinter.hint()
+        await ear.next()
+        assert ear.count >= 3
+
+
+async def test_hinting_never_raises_when_the_database_is_gone(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await house.database.close()
+        house.hinter.hint()
+        await house.hinter.close()
+
+
+async def test_listening_stops_while_the_database_is_away(database_url: str) -> None:
+    stopping = asyncio.Event()
+    nowhere = database_url.replace("certpipe_test_", "certpipe_missing_")
+    task = asyncio.create_task(StoreHints(nowhere, SystemClock()).listen(Ear(), stopping))
+    await SystemClock().wait(0.3)
+    assert not task.done()
+    stopping.set()
+    async with asyncio.timeout(60):
+        await task
