@@ -137,7 +137,12 @@ async def test_a_success_of_efisco_that_names_no_such_certificate_is_uncertain(
 async def test_an_answer_without_an_end_is_not_read_to_its_end(connectors: dict[str, Connector], odd: Odd) -> None:
     """The answer would be a good one, if it were not so long."""
     number = CSD.facts.number
-    good = {"certificate_number": number, "serialNumber": number, "taxId": FIEL.facts.rfc, "records": []}
+    good: dict[str, Any] = {
+        "certificate_number": number,
+        "serialNumber": number,
+        "taxId": FIEL.facts.rfc,
+        "records": [],
+    }
     body = json.dumps({"status": "success", "data": good}).encode() + b" " * MOST_BYTES
     odd.say = lambda _request: web.Response(body=body, content_type="application/json")
     for connector, one in ((connectors["sw-vault"], CSD), (connectors["efisco"], FIEL)):
