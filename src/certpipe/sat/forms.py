@@ -40,6 +40,8 @@ KEY_FORMS = frozenset({Form.ENCRYPTED_KEY, Form.PLAIN_PKCS8, Form.PLAIN_KEY, For
 _BLANKS = b" \t\r\n\x0b\x0c"
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=_-]{16,}")
+_BASE64_STARTS = (b"MI", b"LS0tLS1CRUdJTi")
+"""How base64 of DER and of PEM begins; other broken base64 may as well be prose."""
 _PKCS7 = bytes.fromhex("2a864886f70d0107")
 _PEM_FORMS = {
     b"CERTIFICATE": Form.CERTIFICATE,
@@ -144,7 +146,7 @@ def _text(data: bytes, wanted: frozenset[Form]) -> Found:
         return Found(Form.UNKNOWN)
     decoded = _decoded(joined)
     if decoded is None:
-        return Found(Form.BROKEN_BASE64)
+        return Found(Form.BROKEN_BASE64 if joined.startswith(_BASE64_STARTS) else Form.UNKNOWN)
     if b"-----BEGIN " in decoded:
         return _text(decoded, wanted)
     return _classify(decoded) if decoded[0] == SEQUENCE else Found(Form.UNKNOWN)

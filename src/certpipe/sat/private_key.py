@@ -217,7 +217,8 @@ def _numbers(plain: bytes) -> rsa_proof.Numbers | None:
     wrapped = info.take(OCTET_STRING).content
     if algorithm.oid() != RSA_ENCRYPTION:
         return None
-    algorithm.null()
+    if algorithm.rest:
+        algorithm.null()
     algorithm.finish()
     info.finish()
     return rsa_proof.read(wrapped)

@@ -36,7 +36,7 @@ class Numbers:
         product = d * e - 1
         return (
             e > 1
-            and 1 < d < n
+            and d > 1
             and product % (p - 1) == 0
             and product % (q - 1) == 0
             and self.dp == d % (p - 1)
@@ -71,9 +71,10 @@ def signs(numbers: Numbers) -> bool:
     """
     public = rsa.RSAPublicNumbers(numbers.e, numbers.n)
     message = b"certpipe self-test"
+    small = numbers.d % ((numbers.p - 1) * (numbers.q - 1))  # a larger d is the same key, which the library cannot hold
     try:
         key = rsa.RSAPrivateNumbers(
-            numbers.p, numbers.q, numbers.d, numbers.dp, numbers.dq, numbers.qinv, public
+            numbers.p, numbers.q, small, numbers.dp, numbers.dq, numbers.qinv, public
         ).private_key(unsafe_skip_rsa_key_validation=True)
         signature = key.sign(message, padding.PKCS1v15(), hashes.SHA256())
         public.public_key().verify(signature, message, padding.PKCS1v15(), hashes.SHA256())

@@ -119,7 +119,7 @@ def usage(certificate: Certificate, wanted: Kind | None) -> Iterator[Problem]:
 def time(certificate: Certificate, at: datetime) -> Iterator[Problem]:
     """Valid at that instant; both bounds belong to the validity (RFC 5280, section 4.1.2.5)."""
     if at < certificate.not_before:
-        yield problem("not_yet_valid", hint=f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}")
+        yield problem("not_yet_valid", hint=f"Vigente desde / valid from {certificate.not_before:%Y-%m-%dT%H:%M:%SZ}")
     if at > certificate.not_after:
         yield problem("expired", date=f"{certificate.not_after:%Y-%m-%d}")
 

@@ -14,7 +14,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -138,5 +138,5 @@ def _anchor(place: int, entry: Any) -> Anchor:
             not_before=datetime.fromisoformat(entry["not_before"]).astimezone(UTC),
             not_after=datetime.fromisoformat(entry["not_after"]).astimezone(UTC),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, UnsupportedAlgorithm) as error:
         raise AnchorsError(f"entry {place + 1} is not an anchor ({type(error).__name__})") from error
