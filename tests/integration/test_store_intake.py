@@ -8,7 +8,7 @@ import pytest
 from certpipe.core.errors import Rejected, Unavailable
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.directory import Organization, Party, PartyKind
-from certpipe.core.ports.doors import IdempotencyClaim, IdempotencyConflictError, IdempotencyInFlightError
+from certpipe.core.ports.doors import Accepted, IdempotencyClaim, IdempotencyConflictError, IdempotencyInFlightError
 from certpipe.store.database import Session
 from schemas.base import Kind
 from schemas.messages import UploadRef
@@ -145,6 +145,57 @@ async def test_a_check_needs_neither_party_nor_kind_nor_key(database_url: str) -
         (loaded,) = await house.validate.load([accepted.ref])
         assert (loaded.upload.kind, loaded.upload.rfc) == (None, None)
         assert await house.count("idempotency_keys") == 0
+
+
+async def test_one_bad_upload_among_many_that_arrive_together_spoils_only_itself(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        first = await house.intake.accept(house.new(claim=CLAIM))
+        uploads = [house.new() for _ in range(40)]
+        uploads[7] = house.new(party=uuid7())
+        uploads[11] = house.new(claim=CLAIM)
+        uploads[13] = house.new(claim=replace(CLAIM, fingerprint=b"other"))
+        uploads[17] = replace(uploads[16], kind=Kind.FIEL)
+        uploads[19] = uploads[18]
+        results = await asyncio.gather(*map(house.intake.accept, uploads), return_exceptions=True)
+        assert isinstance(results[7], Rejected)
+        assert isinstance(results[13], IdempotencyConflictError)
+        assert {type(results[16]), type(results[17])} == {Accepted, IdempotencyConflictError}
+        assert results[11] == Accepted(first.ref, replayed=True)
+        for turn in {*range(40)} - {7, 11, 13, 16, 17}:
+            result = results[turn]
+            assert isinstance(result, Accepted)
+            assert result.ref == UploadRef(id=uploads[turn].id, epoch=0)
+            assert not result.replayed or turn in {18, 19}
+        for table in ("uploads", "sealed_payloads", "events"):
+            assert await house.count(table) == 1 + 40 - 5, table
+        assert await house.count("idempotency_keys") == 1
+
+
+async def test_a_key_in_flight_keeps_nobody_else_out(database_url: str) -> None:
+    async with storehouse(database_url) as house, house.database.transaction() as first:
+        await first.execute(
+            "INSERT INTO certpipe.idempotency_keys VALUES ($1, $2, $3, $4)",
+            house.organization.id,
+            CLAIM.key_hash,
+            CLAIM.fingerprint,
+            uuid7(),
+        )
+        uploads = [*(house.new() for _ in range(9)), house.new(claim=CLAIM)]
+        results = await asyncio.gather(*map(house.intake.accept, uploads), return_exceptions=True)
+        assert [type(result) for result in results] == [Accepted] * 9 + [IdempotencyInFlightError]
+
+
+async def test_those_that_arrive_together_with_one_id_are_one_upload_the_first(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        upload = house.new()
+        again, other = replace(upload), replace(upload, kind=Kind.FIEL)
+        results = await asyncio.gather(
+            *map(house.intake.accept, (house.new(), upload, again, other)), return_exceptions=True
+        )
+        ref = UploadRef(id=upload.id, epoch=0)
+        assert results[1:3] == [Accepted(ref, replayed=False), Accepted(ref, replayed=True)]
+        assert isinstance(results[3], IdempotencyConflictError)
+        assert (await house.row(upload.id))["kind"] == "csd"
 
 
 async def test_order_of_acceptance_grows(database_url: str) -> None:

@@ -1,13 +1,14 @@
-"""Where a 202 is earned: one durable statement."""
+"""Where a 202 is earned: one durable statement for all that arrive together."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 
 from certpipe.core.errors import Rejected, Unavailable
 from certpipe.core.ports.doors import (
     Accepted,
-    IdempotencyClaim,
     IdempotencyConflictError,
     IdempotencyInFlightError,
     NewUpload,
@@ -15,12 +16,14 @@ from certpipe.core.ports.doors import (
 from certpipe.store.database import Database
 from certpipe.store.named import queries
 from certpipe.store.problems import DATABASE_UNAVAILABLE, TARGET_NOT_FOUND
+from certpipe.store.together import Together
 from schemas.messages import UploadRef
 
 _SQL = queries("intake")
+_MOST = 64
+_AT_ONCE = 2
 
 
-@dataclass(frozen=True, slots=True)
 class StoreIntake:
     """Intake over the store.
 
@@ -28,55 +31,92 @@ class StoreIntake:
     idempotency key: it changes nothing, and is deleted with its report.
     """
 
-    database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._together = Together(self._accept, most=_MOST, at_once=_AT_ONCE)
 
     async def accept(self, upload: NewUpload, /) -> Accepted:
-        claim = None if upload.check else upload.idempotency
-        if await self._inserted(upload, claim):
-            return Accepted(UploadRef(id=upload.id, epoch=0), replayed=False)
-        return await self._known(upload, claim)
+        return await self._together(upload)
 
-    async def _inserted(self, upload: NewUpload, claim: IdempotencyClaim | None) -> bool:
+    async def _accept(self, uploads: Sequence[NewUpload]) -> Sequence[Accepted | Exception]:
+        """All in one statement; one by one when one of them spoils it."""
         try:
-            row = await self.database.fetchrow(
-                _SQL["accept"],
+            inserted = await self._insert(uploads)
+        except (asyncpg.PostgresError, asyncpg.DataError, Unavailable) as error:
+            if len(uploads) == 1:
+                return [_meaning(error, uploads[0])]
+            if isinstance(error, Unavailable) and not _spoilt_by_one(error):
+                return [error] * len(uploads)
+            alone = await asyncio.gather(*(self._accept([upload]) for upload in uploads))
+            return [result for (result,) in alone]
+        return [
+            Accepted(UploadRef(id=upload.id, epoch=0), replayed=False)
+            if upload is inserted.get(upload.id) and inserted.pop(upload.id)
+            else await self._known(upload)
+            for upload in uploads
+        ]
+
+    async def _insert(self, uploads: Sequence[NewUpload]) -> dict[UUID, NewUpload]:
+        """Those that are new, by id; of several with one id the first counts."""
+        first = {upload.id: upload for upload in reversed(uploads)}
+        rows = [(*_row(upload), *_key(upload)) for upload in reversed(first.values())]
+        inserted = await self._database.fetch(_SQL["accept"], *zip(*rows, strict=True))
+        return {row["id"]: first[row["id"]] for row in inserted}
+
+    async def _known(self, upload: NewUpload) -> Accepted | Exception:
+        """The upload that the key, or else the id, stands for."""
+        key_hash, fingerprint = _key(upload)
+        try:
+            row = await self._database.fetchrow(
+                _SQL["known"],
                 upload.id,
                 upload.organization_id,
+                fingerprint,
+                key_hash,
                 upload.party_id,
                 upload.kind,
-                upload.rfc,
-                upload.door,
-                upload.submitted_by,
                 upload.check,
-                upload.box.format,
-                upload.box.kid,
-                upload.box.ciphertext,
-                None if claim is None else claim.key_hash,
-                None if claim is None else claim.fingerprint,
             )
-        except asyncpg.ForeignKeyViolationError as error:
-            raise Rejected(TARGET_NOT_FOUND) from error
         except Unavailable as error:
-            if claim is not None and isinstance(error.__cause__, asyncpg.LockNotAvailableError):
-                raise IdempotencyInFlightError from error
-            raise
-        return row is not None
-
-    async def _known(self, upload: NewUpload, claim: IdempotencyClaim | None) -> Accepted:
-        """The upload that the key, or else the id, stands for."""
-        row = await self.database.fetchrow(
-            _SQL["known"],
-            upload.id,
-            upload.organization_id,
-            None if claim is None else claim.fingerprint,
-            None if claim is None else claim.key_hash,
-            upload.party_id,
-            upload.kind,
-            upload.check,
-        )
+            return error
         if row is None or row["id"] is None:
-            raise Unavailable(DATABASE_UNAVAILABLE)  # it was swept in between: the next try finds no trace of it
+            return Unavailable(DATABASE_UNAVAILABLE)  # it was swept in between: the next try finds no trace of it
         same = row["same_target"] if row["same_content"] is None else row["same_content"]
         if not (same and row["same_organization"]):
-            raise IdempotencyConflictError
+            return IdempotencyConflictError()
         return Accepted(UploadRef(id=row["id"], epoch=row["epoch"]), replayed=True)
+
+
+def _key(upload: NewUpload) -> tuple[bytes | None, bytes | None]:
+    """Hash and fingerprint of the key, if it counts."""
+    claim = None if upload.check else upload.idempotency
+    return (None, None) if claim is None else (claim.key_hash, claim.fingerprint)
+
+
+def _row(upload: NewUpload) -> tuple[object, ...]:
+    return (
+        upload.id,
+        upload.organization_id,
+        upload.party_id,
+        upload.kind,
+        upload.rfc,
+        upload.door,
+        upload.submitted_by,
+        upload.check,
+        upload.box.format,
+        upload.box.kid,
+        upload.box.ciphertext,
+    )
+
+
+def _spoilt_by_one(error: Unavailable) -> bool:
+    return isinstance(error.__cause__, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError)
+
+
+def _meaning(error: Exception, upload: NewUpload) -> Exception:
+    """What an error says of the one upload that met it."""
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return Rejected(TARGET_NOT_FOUND)
+    if isinstance(error.__cause__, asyncpg.LockNotAvailableError) and _key(upload)[0] is not None:
+        return IdempotencyInFlightError()
+    return error

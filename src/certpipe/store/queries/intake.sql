@@ -1,27 +1,42 @@
 -- name: accept
--- One durable statement. Nothing is inserted when the key ($12) or the id ($1) is known: `known` then tells.
--- A key whose first request is not committed yet makes this wait, for as long as lock_timeout allows.
-WITH claim AS (
+-- One durable statement for all that arrived together, in that order. Of what has a known key or id nothing is written:
+-- `known` then tells. A key whose first request is not committed yet makes this wait, as long as lock_timeout allows.
+WITH input AS MATERIALIZED (
+    SELECT *
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::text[],
+        $10::text[], $11::bytea[], $12::bytea[], $13::bytea[]
+    ) WITH ORDINALITY AS i (
+        id, organization_id, party_id, kind, rfc, door, submitted_by, is_check, format, kid, ciphertext, key_hash,
+        fingerprint, place
+    )
+), claims AS (
     INSERT INTO certpipe.idempotency_keys (organization_id, key_hash, fingerprint, upload_id)
-    SELECT $2::uuid, $12::bytea, $13::bytea, $1::uuid
-    WHERE $12::bytea IS NOT NULL AND NOT EXISTS (SELECT FROM certpipe.uploads WHERE id = $1::uuid)
+    SELECT i.organization_id, i.key_hash, i.fingerprint, i.id
+    FROM input i
+    WHERE i.key_hash IS NOT NULL AND NOT EXISTS (SELECT FROM certpipe.uploads u WHERE u.id = i.id)
+    ORDER BY i.place
     ON CONFLICT (organization_id, key_hash) DO NOTHING
     RETURNING upload_id
-), upload AS (
+), accepted AS (
     INSERT INTO certpipe.uploads (id, organization_id, party_id, kind, rfc, door, submitted_by, is_check, due_at)
-    SELECT $1::uuid, $2::uuid, $3::uuid, $4::text::certpipe.kind, $5::text, $6::text, $7::text, $8::boolean,
+    SELECT i.id, i.organization_id, i.party_id, i.kind::certpipe.kind, i.rfc, i.door, i.submitted_by, i.is_check,
         now() + interval '3 seconds'
-    WHERE $12::bytea IS NULL OR EXISTS (SELECT FROM claim)
+    FROM input i
+    WHERE i.key_hash IS NULL OR i.id = ANY (ARRAY(SELECT c.upload_id FROM claims c))
+    ORDER BY i.place
     ON CONFLICT (id) DO NOTHING
     RETURNING id, organization_id
-), box AS (
+), boxes AS (
     INSERT INTO certpipe.sealed_payloads (upload_id, format, kid, ciphertext)
-    SELECT id, $9::text, $10::text, $11::bytea FROM upload
+    SELECT i.id, i.format, i.kid, i.ciphertext
+    FROM input i
+    WHERE i.id = ANY (ARRAY(SELECT a.id FROM accepted a))
 ), told AS (
     INSERT INTO certpipe.events (upload_id, sequence, organization_id, type)
-    SELECT id, 0, organization_id, 'upload.received' FROM upload
+    SELECT id, 0, organization_id, 'upload.received' FROM accepted
 )
-SELECT FROM upload
+SELECT id FROM accepted
 
 -- name: known
 -- What the key or the id stands for already.
