@@ -125,7 +125,7 @@ async def serve(services: Sequence[Service], stopping: asyncio.Event) -> None:
     async def run(service: Service) -> None:
         try:
             await service.run(stopping)
-        except BaseException as error:
+        except Exception as error:
             log.error("a service broke; stopping", extra={"defect": place(error)})
             stopping.set()
             raise

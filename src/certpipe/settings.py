@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     sw_user: str | None = None
     sw_password_file: Path | None = None
     sw_token_file: Path | None = None
+    simulator_url: str | None = None
 
     @property
     def keys(self) -> Path:

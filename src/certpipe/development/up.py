@@ -68,11 +68,14 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
         await migrate(database_url)
         if amqp_url:
             await apply(amqp_url)
-        simulator = await start_simulator("127.0.0.1", 0)
-        stack.push_async_callback(simulator.stop)
+        simulator_url = settings.simulator_url
+        if simulator_url is None:
+            simulator = await start_simulator("127.0.0.1", 0)
+            stack.push_async_callback(simulator.stop)
+            simulator_url = simulator.url
         demo = Demo.open(folder / "demo", at=SystemClock().now())
         identity = Identity.open(folder / "identity", issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-        settings = _with_demo(settings, folder, demo, identity, simulator.url)
+        settings = _with_demo(settings, folder, demo, identity, simulator_url)
         process = await stack.enter_async_context(
             opened(settings, role="all", database_url=database_url, amqp_url=amqp_url)
         )
@@ -88,17 +91,17 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
             "token": identity.token(SUBJECT, operator=True, lifetime=timedelta(days=TOKEN_DAYS)),
             "organization_id": str(demo.organization_id),
             "parties": {kind.value: str(party_id) for kind, party_id in demo.parties.items()},
-            "simulator_url": simulator.url,
+            "simulator_url": simulator_url,
             "jwks": settings.jwks,
             "amqp_url": amqp_url,
         }
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(serve(services, stopping))
-            try:
-                await _welcome(address, demo, folder, fresh=fresh)
-                await serving
-            finally:
-                stopping.set()
+        serving = asyncio.create_task(serve(services, stopping))
+        try:
+            await _welcome(address, demo, folder, fresh=fresh)
+            await serving
+        finally:
+            stopping.set()
+            await asyncio.wait([serving])
     say("stopped; nothing is lost, `make up` goes on from here")
 
 
