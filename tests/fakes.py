@@ -37,7 +37,7 @@ class HandClock:
     def __init__(self, at: datetime = datetime(2026, 6, 1, tzinfo=UTC)) -> None:
         self.at = at
         self.waits: list[float] = []
-        self._tick = asyncio.Event()
+        self._waiting: set[tuple[float, asyncio.Event]] = set()
 
     def now(self) -> datetime:
         return self.at
@@ -45,17 +45,21 @@ class HandClock:
     def advance(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
 
-    def tick(self) -> None:
-        """Let every present wait run out."""
-        self._tick.set()
-        self._tick = asyncio.Event()
+    def tick_shorter_than(self, seconds: float) -> None:
+        """Let every present wait run out that is shorter."""
+        for length, over in self._waiting:
+            if length < seconds:
+                over.set()
 
     async def wait(self, seconds: float, *, until: asyncio.Event | None = None) -> bool:
         self.waits.append(seconds)
-        watched = [asyncio.create_task(event.wait()) for event in (self._tick, until) if event is not None]
+        entry = (seconds, asyncio.Event())
+        self._waiting.add(entry)
+        watched = [asyncio.create_task(event.wait()) for event in (entry[1], until) if event is not None]
         try:
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._waiting.discard(entry)
             for task in watched:
                 task.cancel()
         return until is not None and until.is_set()
@@ -314,7 +318,7 @@ class MemoryInbox:
     async def settle(self, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
         self.settled += [(delivery, settlement) for delivery in deliveries]
         self._changed.set()
-        if settlement is Settlement.REQUEUE:
+        if settlement is Settlement.REQUEUE and not self._stopped:
             self.put(*(replace(delivery, count=delivery.count + 1) for delivery in deliveries))
 
     async def stop(self) -> None:

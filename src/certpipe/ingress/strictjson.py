@@ -11,7 +11,7 @@ class DuplicateMemberError(ValueError):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise DuplicateMemberError
+        raise DuplicateMemberError("a member comes twice")
     return members
 
 

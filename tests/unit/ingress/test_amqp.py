@@ -1,0 +1,283 @@
+"""The producers' door."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from certpipe.core.ids import uuid7
+from certpipe.core.ports.broker import Delivery, Settlement
+from certpipe.core.retry import Backoff
+from certpipe.ingress.amqp import ProducersDoor
+from schemas.status import Stage
+from schemas.upload import UploadReply
+from tests.fakes import HandClock, MemoryInbox, MemoryPublisher
+from tests.unit.ingress.scene import Scene
+
+SECRET = "s3cr3t-Ñandú"
+CLEAR = {"certificate": "Y2Vy", "private_key": "a2V5", "password": SECRET}
+SEALED = {"format": "hpke", "kid": "intake-1", "ciphertext": base64.b64encode(b"enc-and-ct").decode()}
+
+
+class Room:
+    """A running door over ports in memory."""
+
+    def __init__(self, patience: Backoff | None = None) -> None:
+        self.scene, self.inbox, self.publisher, self.clock = Scene(), MemoryInbox(), MemoryPublisher(), HandClock()
+        self.stopping = asyncio.Event()
+        self.door = ProducersDoor(
+            self.inbox,
+            self.publisher,
+            self.scene.service,
+            self.scene.directory,
+            self.clock,
+            patience or Backoff(first=0.5, most=15, attempts=3, jitter=0),
+        )
+
+    def message(self, **changes: Any) -> dict[str, Any]:
+        fields = {
+            "version": 1,
+            "upload_id": str(uuid7()),
+            "party_id": str(self.scene.party),
+            "kind": "csd",
+            "sealed": SEALED,
+            **changes,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+    async def end_of(self, message: Any, *, user: str | None = "erp", reply_to: str | None = "answers") -> Settlement:
+        """Deliver one message and tell how it ended."""
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.inbox.put(Delivery(body, 0, object(), reply_to=reply_to, correlation_id="c-1", user_id=user))
+        before = len(self.inbox.settled)
+        async with asyncio.timeout(30):
+            await self.inbox.until_settled(before + 1)
+        return self.inbox.settled[-1][1]
+
+    @property
+    def reply(self) -> UploadReply:
+        """The last answer."""
+        return UploadReply.model_validate_json(self.publisher.published[-1].body)
+
+    @property
+    def codes(self) -> list[str]:
+        return [problem.code for problem in self.reply.problems]
+
+
+@asynccontextmanager
+async def running(patience: Backoff | None = None) -> AsyncIterator[Room]:
+    room = Room(patience)
+    task = asyncio.create_task(room.door.run(room.stopping))
+    yield room
+    room.stopping.set()
+    async with asyncio.timeout(30):
+        await task
+
+
+async def test_a_sealed_upload_is_accepted_answered_and_acked() -> None:
+    async with running() as room:
+        message = room.message()
+        assert await room.end_of(message) is Settlement.ACK
+        (upload,) = room.scene.store.rows.values()
+        assert (str(upload.id), upload.box.ciphertext, upload.box.kid) == (
+            message["upload_id"],
+            b"enc-and-ct",
+            "intake-1",
+        )
+        assert room.scene.dispatcher.dispatched == [(Stage.VALIDATE, upload.id)]
+        assert room.reply == UploadReply(accepted=True, upload_id=upload.id)
+        answer = room.publisher.published[-1]
+        assert (answer.exchange, answer.routing_key, answer.correlation_id, answer.mandatory) == (
+            "",
+            "answers",
+            "c-1",
+            False,
+        )
+
+
+async def test_a_jwe_stands_as_it_is() -> None:
+    async with running() as room:
+        sealed = {"format": "jwe", "kid": "intake-1", "ciphertext": "a..b.c.d"}
+        assert await room.end_of(room.message(sealed=sealed)) is Settlement.ACK
+        (upload,) = room.scene.store.rows.values()
+        assert upload.box.ciphertext == b"a..b.c.d"
+
+
+async def test_a_duplicate_is_accepted_again_and_dispatched_once() -> None:
+    async with running() as room:
+        message = room.message()
+        for _ in range(2):
+            assert await room.end_of(message) is Settlement.ACK
+            assert room.reply.accepted
+        assert len(room.scene.store.rows) == len(room.scene.dispatcher.dispatched) == 1
+
+
+async def test_an_id_with_another_content_is_refused() -> None:
+    async with running() as room:
+        message = room.message()
+        await room.end_of(message)
+        other = {**message, "sealed": {**SEALED, "ciphertext": "b3RoZXI="}}
+        assert await room.end_of(other) is Settlement.DEAD_LETTER
+        assert room.codes == ["idempotency_conflict"]
+
+
+async def test_a_bundle_in_clear_is_sealed_where_the_operator_allows_it() -> None:
+    async with running() as room:
+        message = room.message(sealed=None, clear=CLEAR)
+        for _ in range(2):
+            assert await room.end_of(message, user="old-erp") is Settlement.ACK
+        (upload,) = room.scene.store.rows.values()
+        assert json.loads(upload.box.ciphertext)["password"] == SECRET
+
+
+async def test_a_bundle_in_clear_that_is_not_allowed_is_answered_and_kept_nowhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running() as room:
+        assert await room.end_of(room.message(sealed=None, clear=CLEAR)) is Settlement.ACK
+        assert room.codes == ["clear_not_allowed"]
+        assert not room.scene.store.rows
+    assert SECRET not in caplog.text
+    assert SECRET.encode() not in room.publisher.published[-1].body
+
+
+@pytest.mark.parametrize("user", [None, "", "stranger"])
+async def test_an_unknown_user_is_refused_whatever_the_message_says(user: str | None) -> None:
+    async with running() as room:
+        assert await room.end_of(room.message(), user=user) is Settlement.DEAD_LETTER
+        assert room.codes == ["unknown_producer"]
+
+
+async def test_another_organizations_party_is_not_found() -> None:
+    async with running() as room:
+        for party in (room.scene.foreign, uuid7()):
+            assert await room.end_of(room.message(party_id=str(party))) is Settlement.DEAD_LETTER
+            assert room.codes == ["target_not_found"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"certificate",
+        b"[]",
+        b"\x00" * 100,
+        b"{}",
+        b'{"version": 1, "version": 1}',
+        json.dumps({"version": 2}).encode(),
+        json.dumps({"upload_id": "x", "party_id": None, "kind": "pfx"}).encode(),
+        b'{"a":' * 10_000,
+        b'{"password": "' + b"x" * 600_000 + b'"}',
+    ],
+)
+async def test_a_malformed_message_is_answered_and_kept(body: bytes) -> None:
+    async with running() as room:
+        assert await room.end_of(body) is Settlement.DEAD_LETTER
+        assert not room.reply.accepted
+        assert room.codes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sealed": None},
+        {"clear": CLEAR},
+        {"extra": 1},
+        {"sealed": {**SEALED, "ciphertext": "%%%"}},
+        {"sealed": {**SEALED, "ciphertext": "ñ", "format": "jwe"}},
+        {"sealed": {**SEALED, "format": "zip"}},
+        {"sealed": {**SEALED, "kid": ""}},
+        {"sealed": None, "clear": {**CLEAR, "password": SECRET * 200}},
+        {"sealed": None, "clear": {**CLEAR, "password": [SECRET]}},
+        {"sealed": None, "clear": {**CLEAR, SECRET[:3]: 1, "certificate": SECRET * 9_000}},
+    ],
+)
+async def test_a_message_that_breaks_the_schema_is_kept_and_never_quoted(
+    change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running() as room:
+        assert await room.end_of(room.message(**change), user="old-erp") is Settlement.DEAD_LETTER
+        assert not room.reply.accepted
+        assert SECRET not in room.publisher.published[-1].body.decode()
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("clear", [{"certificate": "%"}, {"private_key": ""}, {"password": ""}])
+async def test_a_clear_bundle_with_a_bad_part_is_refused_by_field(clear: dict[str, str]) -> None:
+    async with running() as room:
+        await room.end_of(room.message(sealed=None, clear={**CLEAR, **clear}), user="old-erp")
+        assert [problem.field for problem in room.reply.problems] == list(clear)
+
+
+@pytest.mark.parametrize("reply_to", [None, "", "certpipe.validate.v1", "certpipe.uploads.v1"])
+async def test_nothing_is_answered_into_a_queue_of_ours(reply_to: str | None) -> None:
+    async with running() as room:
+        assert await room.end_of(room.message(), reply_to=reply_to) is Settlement.ACK
+        assert room.publisher.published == []
+
+
+async def test_an_answer_that_cannot_be_delivered_changes_nothing() -> None:
+    async with running() as room:
+        room.publisher.away = True
+        assert await room.end_of(room.message()) is Settlement.ACK
+        assert len(room.scene.store.rows) == 1
+
+
+async def test_a_message_is_held_while_the_database_is_away_and_taken_in_when_it_is_back() -> None:
+    async with running() as room:
+        room.scene.store.away = True
+        ending = asyncio.create_task(room.end_of(room.message()))
+        await _until_waiting(room)
+        room.scene.store.away = False
+        room.clock.tick_shorter_than(60)
+        assert await ending is Settlement.ACK
+        assert len(room.scene.store.rows) == 1
+
+
+async def test_after_every_pause_the_broker_gets_it_back() -> None:
+    async with running(Backoff(first=0.5, attempts=1)) as room:
+        room.scene.store.away = True
+        body = json.dumps(room.message()).encode()
+        room.inbox.put(Delivery(body, 0, object(), user_id="erp"))
+        async with asyncio.timeout(30):
+            await room.inbox.until_settled(1)
+        room.scene.store.away = False
+        async with asyncio.timeout(30):
+            while room.inbox.settled[-1][1] is not Settlement.ACK:
+                await room.inbox.until_settled(len(room.inbox.settled) + 1)
+        assert room.inbox.settled[0][1] is Settlement.REQUEUE
+        assert len(room.scene.store.rows) == 1
+
+
+async def test_stopping_gives_back_what_is_held() -> None:
+    async with running() as room:
+        room.scene.store.away = True
+        ending = asyncio.create_task(room.end_of(room.message()))
+        await _until_waiting(room)
+        await room.inbox.stop()
+        room.stopping.set()
+        assert await ending is Settlement.REQUEUE
+
+
+async def test_neighbours_of_a_bad_message_are_not_held_up() -> None:
+    async with running() as room:
+        bodies = [json.dumps(room.message()).encode(), b"bad", json.dumps(room.message()).encode()]
+        room.inbox.put(*(Delivery(body, 0, object(), user_id="erp") for body in bodies))
+        async with asyncio.timeout(30):
+            await room.inbox.until_settled(3)
+        ends = {delivery.body: settlement for delivery, settlement in room.inbox.settled}
+        assert [ends[body] for body in bodies] == [Settlement.ACK, Settlement.DEAD_LETTER, Settlement.ACK]
+
+
+async def _until_waiting(room: Room) -> None:
+    async with asyncio.timeout(30):
+        while not room.clock.waits:
+            await asyncio.wait([asyncio.get_running_loop().create_task(_nothing())])
+
+
+async def _nothing() -> None:
+    return
