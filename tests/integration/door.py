@@ -1,5 +1,6 @@
 """The HTTP door on a real socket, over ports in memory, with tokens of its own."""
 
+import io
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -96,10 +97,10 @@ def form(door: Door, **changes: Any) -> aiohttp.FormData:
         "kind": "csd",
         **changes,
     }
-    data = aiohttp.FormData()
+    data = aiohttp.FormData(default_to_multipart=True)
     for name, value in fields.items():
         if isinstance(value, bytes):
-            data.add_field(name, value, filename=f"{name}.bin", content_type="application/octet-stream")
+            data.add_field(name, io.BytesIO(value), filename=f"{name}.bin", content_type="application/octet-stream")
         elif value is not None:
             data.add_field(name, value)
     return data
@@ -141,7 +142,7 @@ async def open_door(*, limit: int = 1_000, bytes_in_flight: int = 32 << 20) -> A
         sealing_document=SEALING,
         bytes_in_flight=bytes_in_flight,
     )
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -7,7 +7,15 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from certpipe.ingress.envelope import EMPTY_FILE, FILE_TOO_LARGE
-from certpipe.ingress.form import FILES, MOST_FILE_BYTES, MOST_PASSWORD_CHARACTERS, MOST_WIRE_FILE_BYTES, PASSWORD, Form
+from certpipe.ingress.form import (
+    FILES,
+    MOST_FILE_BYTES,
+    MOST_PASSWORD_CHARACTERS,
+    MOST_WIRE_FILE_BYTES,
+    PASSWORD,
+    Form,
+    echo,
+)
 from certpipe.ingress.problems import (
     ENCODED_BODY,
     FILE_NAME,
@@ -111,13 +119,13 @@ async def _capped(part: BodyPartReader, most: int) -> bytes | None:
     while not part.at_eof():
         content += await part.read_chunk(CHUNK)
         if len(content) > most:
-            await _drain(part, len(content))
+            await _drain(part, already=len(content))
             return None
     return bytes(content)
 
 
-async def _drain(part: BodyPartReader, already: int = 0) -> None:
+async def _drain(part: BodyPartReader, *, already: int = 0) -> None:
     while not part.at_eof():
         already += len(await part.read_chunk(CHUNK))
         if already > MOST_WIRE_FILE_BYTES:
-            raise RefusedError(TOO_LARGE_FOR_THE_WIRE)
+            raise RefusedError(TOO_LARGE_FOR_THE_WIRE.about(echo(part.name or "")))
