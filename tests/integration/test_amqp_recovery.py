@@ -147,23 +147,6 @@ async def test_connections_that_the_operator_closes_come_back_under_their_names(
     assert "certpipe.recovery.consume" in connections
 
 
-async def test_a_deleted_queue_is_reported_with_the_remedy_and_consumed_again_once_declared(
-    broker: AmqpBroker, private_rabbit: PrivateRabbit, caplog: pytest.LogCaptureFixture
-) -> None:
-    inbox = broker.inbox(QUEUE, prefetch=10)
-    await publish(broker, "before")
-    await receive(inbox, "before")
-    await private_rabbit.ctl("delete_queue", QUEUE)
-    async with asyncio.timeout(PATIENCE):
-        while not any(QUEUE in line and "certpipe topology apply" in line for line in caplog.messages):
-            await CLOCK.wait(0.05)
-    with pytest.raises(Unavailable):
-        await broker.publisher.publish([Message(topology.WORK, Stage.VALIDATE, b"nowhere to go")])
-    await apply(private_rabbit.url)
-    await publish(broker, "after")
-    await receive(inbox, "after")
-
-
 async def test_a_consumer_that_rabbitmq_forgot_is_found_out_and_replaced(
     broker: AmqpBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

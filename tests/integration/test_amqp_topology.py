@@ -15,6 +15,7 @@ from certpipe.broker.declare import apply, verify
 from certpipe.broker.problems import TopologyError
 from certpipe.core.clock import SystemClock
 from certpipe.core.errors import Unavailable
+from certpipe.core.ports.broker import Message, Settlement
 from certpipe.development.ports import free_ports
 from certpipe.development.rabbitmq import PrivateRabbit
 from schemas.status import Stage
@@ -121,3 +122,28 @@ async def test_a_user_who_may_not_read_is_told(private_rabbit: PrivateRabbit, ca
     await private_rabbit.add_user("blind", "secret-word", permissions=("^$", ".*", "^$"))
     url = private_rabbit.url_for("/", user="blind", password="secret-word")
     assert await names_its_trouble(url, caplog, lambda line: QUEUE in line and "set_permissions" in line)
+
+
+async def test_a_deleted_queue_is_reported_with_the_remedy_and_consumed_again_once_declared(
+    amqp_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await apply(amqp_url)
+    broker = AmqpBroker(amqp_url, role="deleted", clock=SystemClock(), grace=0.1)
+    message = Message(topology.WORK, Stage.FORWARD, b"{}")
+    try:
+        inbox = broker.inbox(QUEUE, prefetch=1)
+        assert await broker.wait_ready(PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            await broker.publisher.publish([message])
+            await inbox.settle(await inbox.receive(1), Settlement.ACK)
+            async with channel_of(amqp_url) as channel:
+                await channel.queue_delete(QUEUE)
+            while not any(QUEUE in line and "topology apply" in line for line in caplog.messages):
+                await SystemClock().wait(0.02)
+            with pytest.raises(Unavailable):
+                await broker.publisher.publish([message])
+            await apply(amqp_url)
+            await broker.publisher.publish([message])
+            assert len(await inbox.receive(1)) == 1
+    finally:
+        await broker.close()

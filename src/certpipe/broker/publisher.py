@@ -90,7 +90,11 @@ class AmqpPublisher:
             case PublishError():
                 why = "no queue takes them. Run `certpipe topology apply`"
             case DeliveryError():
-                why = "a queue refused them"
+                # RabbitMQ 3.10 loses a queue that was deleted and declared again within half a second of a crash.
+                why = (
+                    "a queue refused them: it is full, or down. See rabbitmqctl list_queues name state; one that stays "
+                    "down after a crash has to go (rabbitmqctl delete_queue NAME, then `certpipe topology apply`)"
+                )
             case asyncio.CancelledError():
                 why = "the channel was closed"
             case BaseException():
