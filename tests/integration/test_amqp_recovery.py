@@ -57,6 +57,12 @@ async def receive(inbox: Inbox, body: str) -> int:
                 return got[0].count
 
 
+async def flood(broker: AmqpBroker) -> None:
+    """Publish, into a queue that no test reads, until it fails."""
+    while True:
+        await broker.publisher.publish([Message(topology.WORK, Stage.FORWARD, b"{}")] * 50)
+
+
 def consumer_of(lane: Lane) -> str:
     """The tag of its one consumer."""
     assert isinstance(lane.channel, Channel)
@@ -121,11 +127,7 @@ async def test_publishing_while_it_is_stopped_is_unavailable_at_once(
 async def test_a_kill_in_the_middle_of_publishing_is_unavailable_and_not_a_cancellation(
     broker: AmqpBroker, private_rabbit: PrivateRabbit
 ) -> None:
-    async def flood() -> None:
-        while True:
-            await broker.publisher.publish([Message(topology.WORK, Stage.FORWARD, b"{}")] * 200)
-
-    flooding = asyncio.create_task(flood())
+    flooding = asyncio.create_task(flood(broker))
     await CLOCK.wait(0.2)
     private_rabbit.kill()
     async with asyncio.timeout(PATIENCE):
@@ -232,3 +234,28 @@ async def test_what_a_foreign_producer_says_about_its_message_arrives(
             (got,) = await inbox.receive(1)
     assert (got.reply_to, got.correlation_id, got.user_id, got.count) == ("here", "42", "certpipe", 0)
     await inbox.settle([got], Settlement.ACK)
+
+
+@pytest.mark.slow
+async def test_a_memory_alarm_stops_publishers_only_and_all_flows_once_it_is_over(
+    private_rabbit: PrivateRabbit,
+) -> None:
+    await apply(private_rabbit.url)
+    broker = AmqpBroker(private_rabbit.url, role="alarm", clock=CLOCK, patience=2.0, grace=0.1)
+    try:
+        inbox = broker.inbox(QUEUE, prefetch=1)
+        await publish(broker, "first")
+        await publish(broker, "second")
+        await private_rabbit.ctl("set_vm_memory_high_watermark", "absolute", "1")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                with pytest.raises(Unavailable):
+                    await flood(broker)
+            await receive(inbox, "first")
+            await receive(inbox, "second")
+        finally:
+            await private_rabbit.ctl("set_vm_memory_high_watermark", "absolute", "1GiB")
+        await publish(broker, "third")
+        await receive(inbox, "third")
+    finally:
+        await broker.close()
