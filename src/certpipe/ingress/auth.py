@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import hashlib
 import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from certpipe.ingress.strictjson import is_clean, parse_object
 
 MOST_BYTES = 8 * 1024
 MOST_SUBJECT = 255
+MOST_PROVED = 1_000
 OPERATOR_SCOPE = "ops:act"
 # An ID token is `JWT` too; it does not pass, because its audience is the client and never this service.
 TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt"})
@@ -37,6 +39,16 @@ class Principal:
 
     subject: str
     operator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Proved:
+    """What is remembered of a token, so that its next request costs no signature."""
+
+    principal: Principal
+    kid: str | None
+    key: VerifyingKey
+    expires: float
 
 
 class Authenticator(Protocol):
@@ -65,18 +77,33 @@ class JwtAuthenticator:
     clock: Clock
     most_lifetime: timedelta = timedelta(hours=1)
     leeway: timedelta = timedelta(seconds=30)
+    _proved: dict[bytes, _Proved] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def authenticate(self, authorizations: Sequence[str]) -> Principal:
         token = _bearer(authorizations)
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._proved.get(digest)
+        if known is not None and await self._still(known):
+            return known.principal
         header = _header(token)
         key = await self.keys.find(header.get("kid"))
         if key is None:
             raise UnauthenticatedError("no such key")
         claims = _verified(token, header, key)
-        self._check(claims)
-        return _principal(claims)
+        expires = self._check(claims)
+        principal = _principal(claims)
+        if len(self._proved) >= MOST_PROVED:
+            self._proved.clear()
+        self._proved[digest] = _Proved(principal, header.get("kid"), key, expires)
+        return principal
 
-    def _check(self, claims: Mapping[str, Any]) -> None:
+    async def _still(self, known: _Proved) -> bool:
+        """Whether a token that was proved before has neither expired nor lost its key."""
+        fresh = self.clock.now().timestamp() < known.expires + self.leeway.total_seconds()
+        return fresh and await self.keys.find(known.kid) is known.key
+
+    def _check(self, claims: Mapping[str, Any]) -> float:
+        """When the token expires."""
         if claims.get("iss") != self.issuer:
             raise UnauthenticatedError("another issuer")
         if claims.get("aud") not in (self.audience, [self.audience]):
@@ -92,6 +119,7 @@ class JwtAuthenticator:
             raise UnauthenticatedError("from the future")
         if expires - (now if issued is None else issued) > self.most_lifetime.total_seconds() + leeway:
             raise UnauthenticatedError("lives too long")
+        return expires
 
 
 def _bearer(authorizations: Sequence[str]) -> str:

@@ -19,13 +19,16 @@ def _no_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
 def parse_object(body: bytes) -> dict[str, Any]:
     """The one JSON object that `body` is, in UTF-8 without a byte order mark.
 
     Raises `ValueError` whose text says nothing of the body (`DuplicateMemberError` for a repeated member).
     """
     try:
-        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = _DECODER.decode(body.decode())
     except DuplicateMemberError:
         raise
     except (ValueError, RecursionError):

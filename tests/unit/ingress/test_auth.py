@@ -191,6 +191,22 @@ async def test_a_token_without_a_kid_is_believed_only_where_there_is_one_key() -
     assert (await one.authenticate([f"Bearer {text}"])).subject == "olivia"
 
 
+async def test_a_token_that_was_proved_is_no_longer_believed_once_it_expires_or_its_key_is_gone() -> None:
+    clock, keys = HandClock(datetime.fromtimestamp(NOW, UTC)), Fixed()
+    proving = JwtAuthenticator(keys, ISSUER, AUDIENCE, clock)
+    headers = [f"Bearer {token()}"]
+    first = await proving.authenticate(headers)
+    assert await proving.authenticate(headers) is first, "it was remembered"
+    keys.replace(json.dumps({"keys": [EC.as_dict(private=False)]}).encode())
+    with pytest.raises(UnauthenticatedError):
+        await proving.authenticate(headers)
+    keys.replace(SET)
+    assert await proving.authenticate(headers) == first
+    clock.advance(631)
+    with pytest.raises(UnauthenticatedError):
+        await proving.authenticate(headers)
+
+
 async def test_a_longer_lifetime_is_believed_where_it_is_allowed() -> None:
     text = token(exp=NOW + 86_400)
     with pytest.raises(UnauthenticatedError):

@@ -31,9 +31,12 @@ HEADER: Mapping[str, Any] = {"alg": "EdDSA", "typ": "at+jwt", "kid": "ed"}
 
 
 class Fixed:
-    """A key source over one set, which counts its questions."""
+    """A key source over one set."""
 
     def __init__(self, document: bytes = SET) -> None:
+        self._set = KeySet.parse(document)
+
+    def replace(self, document: bytes) -> None:
         self._set = KeySet.parse(document)
 
     async def find(self, kid: str | None) -> VerifyingKey | None:
