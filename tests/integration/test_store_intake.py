@@ -118,7 +118,12 @@ async def test_the_same_id_for_something_else_is_a_conflict(database_url: str) -
         ):
             with pytest.raises(IdempotencyConflictError):
                 await house.intake.accept(different)
-        assert await house.count("uploads") == 1
+        check = replace(house.new(check=True), party_id=None, kind=None)
+        await house.intake.accept(check)
+        assert (await house.intake.accept(check)).replayed
+        with pytest.raises(IdempotencyConflictError):
+            await house.intake.accept(replace(check, organization_id=other.id))
+        assert await house.count("uploads") == 2
         assert await house.count("idempotency_keys") == 0
 
 

@@ -3,6 +3,9 @@
 import asyncio
 from itertools import pairwise
 
+import pytest
+
+from certpipe.core.errors import Unavailable
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.directory import Party, PartyKind
 from schemas.base import Kind
@@ -92,6 +95,17 @@ async def test_concurrent_workers_on_one_party_store_one_version_after_the_other
         orders = [(await house.row(one.upload_id))["accepted_order"] for one in versions]
         assert all(before < after for before, after in pairwise(orders))
         assert await house.count("parts") == 3 * len(versions)
+
+
+async def test_who_stores_waits_for_whoever_stores_for_the_same_party(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.encrypted()
+        outcome = await house.kept(ref)
+        async with house.database.transaction() as other:
+            await other.execute("SELECT FROM certpipe.parties FOR NO KEY UPDATE")
+            with pytest.raises(Unavailable):  # it waited, for as long as it may
+                await house.persist.settle([outcome])
+        assert len(await house.persist.settle([outcome])) == 1
 
 
 async def test_workers_on_several_parties_in_opposite_orders_do_not_deadlock(database_url: str) -> None:
