@@ -1,7 +1,9 @@
 """The HTTP door on a real socket, over ports in memory, with tokens of its own."""
 
+import asyncio
 import io
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
-from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
@@ -22,6 +23,7 @@ from certpipe.ingress.app import create_app
 from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import KeySet
+from certpipe.ingress.server import HttpServer
 from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
 from schemas.sealing import SealingKey, SealingKeysDocument
@@ -120,7 +122,9 @@ def body(door: Door, **changes: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_door(*, limit: int = 1_000, bytes_in_flight: int = 32 << 20) -> AsyncIterator[Door]:
+async def open_door(
+    *, limit: int = 1_000, bytes_in_flight: int = 32 << 20, seconds_for_a_body: float = 60
+) -> AsyncIterator[Door]:
     """A running server on a free port."""
     store, directory, dispatcher, bell = MemoryStore(), MemoryDirectory(), MemoryDispatcher(), Bell()
     key = OKPKey.generate_key("Ed25519", {"kid": "k1"})
@@ -141,14 +145,14 @@ async def open_door(*, limit: int = 1_000, bytes_in_flight: int = 32 << 20) -> A
         readiness=readiness,
         sealing_document=SEALING,
         bytes_in_flight=bytes_in_flight,
+        seconds_for_a_body=seconds_for_a_body,
     )
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    listener, stopping = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
+    serving = asyncio.create_task(HttpServer(app, listener).run(stopping))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with aiohttp.ClientSession() as session:
             yield Door(session, address, key, store, directory, dispatcher, waiting, bell, probes)
     finally:
-        await runner.cleanup()
+        stopping.set()
+        await serving

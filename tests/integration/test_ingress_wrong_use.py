@@ -376,6 +376,31 @@ async def test_no_log_line_holds_a_secret_or_a_token(door: Door, caplog: pytest.
     assert token[-20:] not in caplog.text
 
 
+async def test_a_body_that_does_not_come_is_408() -> None:
+    async with open_door(seconds_for_a_body=0.05) as door:
+        headers = {"Content-Length": "1000", "Content-Type": "application/json"}
+        reader, writer = await _raw(door, "POST /v1/uploads", headers)
+        async with asyncio.timeout(30):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"body_timeout" in answer
+
+
+async def test_a_request_that_is_no_http_is_not_quoted_in_any_log(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    for headers in (
+        {"X": f"a\x00{SECRET}"},
+        {"Authorization": f"Bearer {SECRET}" + "x" * 20_000},
+        {"Content-Length": SECRET},
+    ):
+        reader, writer = await _raw(door, "GET /v1/uploads", headers)
+        async with asyncio.timeout(30):
+            assert b" 400 " in (await reader.read()).splitlines()[0]
+        writer.close()
+    assert "Error handling request" in caplog.text
+    assert SECRET not in caplog.text
+
+
 async def test_every_answer_carries_the_security_headers(door: Door) -> None:
     for path in ("/livez", "/v1/uploads", "/nowhere", "/openapi.json"):
         async with door.call("GET", path) as answer:

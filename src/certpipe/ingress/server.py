@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from certpipe.ingress.wirelog import wire_logger
+
 SECONDS_TO_FINISH = 30.0
 
 
@@ -19,7 +21,13 @@ class HttpServer:
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set."""
         runner = web.AppRunner(
-            self.app, access_log=None, handler_cancellation=False, shutdown_timeout=SECONDS_TO_FINISH, max_line_size=16_384
+            self.app,
+            access_log=None,
+            logger=wire_logger(),
+            auto_decompress=False,
+            handler_cancellation=False,
+            shutdown_timeout=SECONDS_TO_FINISH,
+            max_line_size=16_384,
         )
         await runner.setup()
         try:

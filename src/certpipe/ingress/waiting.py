@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from certpipe.core.clock import Clock
-from certpipe.core.errors import Unavailable
+from certpipe.core.errors import Unavailable, place
 from certpipe.core.ports.doors import Hints, Statuses
 
 LOG = logging.getLogger(__name__)
@@ -101,6 +101,9 @@ class WaitingRoom:
             sequences = await self._statuses.sequences(list(ids))
         except Unavailable:
             LOG.warning("the database is away; %d clients go on waiting", len(self._waiters))
+            return
+        except Exception as error:  # noqa: BLE001 - a defect must not leave all others waiting in vain
+            LOG.error("looking after %d clients: %s", len(self._waiters), place(error))
             return
         for waiter in self._waiters:
             found = sequences.get(waiter.upload_id)

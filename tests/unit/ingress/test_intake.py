@@ -46,11 +46,11 @@ async def test_parts_cannot_run_into_one_another() -> None:
     assert len({claim.fingerprint for claim in claims if claim}) == 2
 
 
-async def test_keys_of_other_doors_and_deployments_are_other_keys() -> None:
+async def test_keys_of_other_doors_are_other_keys() -> None:
     scene = Scene()
-    for door in ("http", "form"):
-        await scene.service.submit(scene.submission(), subject="olivia", door=door, key="k")
-    assert len(scene.store.rows) == 2
+    for door, key in (("http", "k"), ("form", "k"), ("for", "mk")):
+        await scene.service.submit(scene.submission(), subject="olivia", door=door, key=key)
+    assert len(scene.store.rows) == 3
 
 
 async def test_another_organizations_party_is_as_unknown_as_a_random_id() -> None:
