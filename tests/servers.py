@@ -21,8 +21,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from certpipe.development.installation import Installation
 from certpipe.development.postgres import EmbeddedPostgres
-from certpipe.development.rabbitmq import USER, Installation, PrivateRabbit, vhosts_expression
+from certpipe.development.rabbitmq import USER, PrivateRabbit, vhosts_expression
 from tests import containers
 
 T = TypeVar("T")

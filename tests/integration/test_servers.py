@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 from aiormq.exceptions import AMQPConnectionError, ChannelAccessRefused, ChannelNotFoundEntity
 
+from certpipe.development.installation import Installation
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.processes import Daemon, spawn
-from certpipe.development.rabbitmq import Installation, PrivateRabbit
+from certpipe.development.rabbitmq import PrivateRabbit
 from tests import servers
 
 
