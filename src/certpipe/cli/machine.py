@@ -12,7 +12,9 @@ from pathlib import Path
 
 from certpipe.cli.findings import Finding, ok, skipped, warning, wrong
 from certpipe.cli.hygiene import is_dumpable, leave_no_core
+from certpipe.cli.problems import clean
 from certpipe.crypto.keyfiles import KeyFolderError, KeyKind, key_files, read_key, read_public
+from certpipe.development.folder import VERSION
 from certpipe.sat.trust import Anchors, AnchorsError
 from certpipe.settings import Environment, Settings
 
@@ -50,8 +52,20 @@ def _data_folder(folder: Path) -> Finding:
         return wrong(name, f"{folder}: {error.strerror}", "look at the folders above it: ls -ld")
     if not stat.S_ISDIR(status.st_mode):
         return wrong(name, f"{folder} is not a folder", "set CERTPIPE_DATA_DIR to a folder.")
+    return _folder_contents(name, folder, status)
+
+
+def _folder_contents(name: str, folder: Path, status: os.stat_result) -> Finding:
     if status.st_uid != os.geteuid():
         return wrong(name, f"{folder} belongs to another user", "run as that user, or set CERTPIPE_DATA_DIR.")
+    file = folder / "VERSION"
+    found = file.read_text(encoding="ascii", errors="replace").strip()[:20] if file.is_file() else VERSION
+    if found != VERSION:
+        return wrong(
+            name,
+            f"{folder} is of version {clean(found)}, not {VERSION}",
+            "run the certpipe that made it, or set CERTPIPE_DATA_DIR.",
+        )
     if status.st_mode & 0o077:
         return warning(name, f"{folder} has mode {stat.S_IMODE(status.st_mode):04o}", f"chmod 700 {folder}")
     return ok(name, str(folder))

@@ -52,6 +52,12 @@ def test_an_open_data_folder_is_told_with_its_remedy(look: Look, tmp_path: Path)
     assert "chmod 700" in str(look("data folder").hint)
 
 
+def test_a_data_folder_of_another_version_is_wrong(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "data" / "VERSION").write_text("999\n")
+    assert look("data folder").verdict is Verdict.WRONG
+    assert "999" in look("data folder").found
+
+
 def test_a_data_folder_that_is_a_file_or_missing_is_told_as_such(look: Look, tmp_path: Path) -> None:
     (tmp_path / "data").rmdir()
     assert look("data folder").verdict is Verdict.SKIPPED
