@@ -59,6 +59,12 @@ def token(header: Mapping[str, Any] = {}, *, key: Any = ED, without: str = "", *
     return signed(json.dumps({**HEADER, **header}), json.dumps(body), key)
 
 
+def respelled(text: str) -> str:
+    """The same token with a spare bit of its last character set: a loose decoder reads the same bytes."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return text[:-1] + alphabet[alphabet.index(text[-1]) ^ 1]
+
+
 def hs256(secret: bytes, kid: str) -> str:
     """Algorithm confusion: a public key taken for a shared secret."""
     header = json.dumps({"alg": "HS256", "typ": "at+jwt", "kid": kid})
