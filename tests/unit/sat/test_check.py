@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from certpipe.core.bundle import Bundle
+from certpipe.sat import rsa_proof
 from certpipe.sat.check import Verdict
 from certpipe.sat.trust import Anchors
 from certpipe.simulators import der
@@ -334,3 +335,20 @@ def test_text_that_would_forge_a_log_line_is_defused(prove: Check, authority: Au
 def test_no_fault_echoes_the_password(prove: Check, csd: Issued) -> None:
     verdict = prove(changed(csd.bundle, password="hunter2hunter2"))
     assert "hunter2" not in repr(verdict)
+
+
+def test_a_failed_self_test_is_told(monkeypatch: pytest.MonkeyPatch, prove: Check, csd: Issued) -> None:
+    monkeypatch.setattr(rsa_proof, "signs", lambda _numbers: False)
+    assert codes(prove(csd.bundle).problems) == ["key_roundtrip"]
+
+
+def test_two_different_signature_algorithms_are_unreadable(prove: Check, csd: Issued) -> None:
+    outer = csd.bundle.certificate.rindex(bytes.fromhex("2a864886f70d01010b"))
+    odd = bytearray(csd.bundle.certificate)
+    odd[outer + 8] = 0x0C
+    assert codes(prove(changed(csd.bundle, certificate=bytes(odd))).problems) == ["cer_unreadable"]
+
+
+def test_an_attribute_with_a_tail_is_unreadable(prove: Check, authority: Authority, csd: Issued) -> None:
+    odd = der.sequence(der.tlv(0x31, der.sequence(der.oid("2.5.4.3"), der.text("A"), der.null())))
+    assert forged(prove, authority, csd, subject=odd) == ["cer_unreadable"]

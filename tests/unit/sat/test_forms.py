@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from certpipe.core.errors import Rejected
 from certpipe.sat.check import Verdict
-from certpipe.sat.forms import canonical
+from certpipe.sat.forms import Form, canonical, sniff
+from certpipe.simulators import der
 from certpipe.simulators.authority import Issued, encrypted
 from tests.unit.sat.build import changed, codes, pem
 from tests.unit.sat.conftest import NOW
@@ -164,3 +165,11 @@ def test_what_was_never_proved_has_no_canonical_form(csd: Issued) -> None:
     for bundle in (changed(csd.bundle, certificate=b"x"), changed(csd.bundle, private_key=b"x")):
         with pytest.raises(Rejected):
             canonical(bundle)
+
+
+def test_base64_with_stray_bits_is_broken() -> None:
+    good = b64encode(der.sequence(der.tlv(0x04, bytes(252))))
+    assert good.endswith(b"AA==")
+    stray = good[:-3] + b"B=="
+    assert sniff(good, frozenset()).form is Form.UNKNOWN
+    assert sniff(stray, frozenset()).form is Form.BROKEN_BASE64

@@ -197,3 +197,24 @@ def test_a_pfx_in_the_place_of_the_key_is_named(prove: Check, csd: Issued) -> No
     (fault,) = prove(changed(csd.bundle, private_key=pfx)).problems
     assert fault.code == "key_unreadable"
     assert ".pfx" in (fault.hint or "")
+
+
+def test_attributes_behind_the_key_are_refused_for_nothing_vouches_for_them(csd: Issued) -> None:
+    plain = csd.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    attribute = der.tlv(0xA0, der.sequence(der.oid("2.5.29.15"), der.tlv(0x31, der.bits(b"\x10"))))
+    assert private_key.numbers(plain).sound
+    with pytest.raises(Rejected, match="key_unreadable"):
+        private_key.numbers(der.sequence(plain[4:], attribute))
+
+
+def test_at_the_highest_cost_only_the_two_likeliest_readings_are_tried(csd: Issued) -> None:
+    def locked(password: bytes) -> private_key.EncryptedKey:
+        derived = pbkdf2_hmac("sha1", password, b"saltsalt", 100_000, 24)
+        plain = csd.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        fill = 8 - len(plain) % 8
+        ciphertext = triple_des(plain + bytes([fill]) * fill, derived, b"vectorve")
+        return private_key.read(encrypted_info(iterations=der.integer(100_000), ciphertext=ciphertext))
+
+    assert private_key.unlock(locked("ñ".encode("cp1252")), "ñ").candidate.text == "ñ"
+    with pytest.raises(Rejected, match="wrong_password"):
+        private_key.unlock(locked("ñ".encode("cp1252")), "n\u0303")

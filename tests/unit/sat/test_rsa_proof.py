@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from certpipe.core.errors import Rejected
 from certpipe.sat import private_key, rsa_proof
+from certpipe.sat.der import DerError
 from certpipe.sat.rsa_proof import Numbers
+from certpipe.simulators import der
 from certpipe.simulators.authority import Issued
 from tests.unit.sat.build import THOROUGH, numbers_of, private_key_info
 
 EXAMPLES = 10_000 if THOROUGH else 200
-BITS = 2048 if THOROUGH else 1024
+BITS = 1024
 FIELDS = ("n", "e", "d", "p", "q", "dP", "dQ", "qInv")
 
 mutations = st.tuples(
@@ -137,3 +139,17 @@ def test_numbers_print_nothing(csd: Issued) -> None:
 def test_numbers_that_do_not_fit_do_not_sign(csd: Issued, fiel: Issued) -> None:
     mine, other = numbers_of(csd.key), numbers_of(fiel.key)
     assert not rsa_proof.signs(Numbers(other.n, *astuple(mine)[1:]))
+
+
+def test_an_exponent_that_fits_only_one_prime_is_unsound(csd: Issued) -> None:
+    good = numbers_of(csd.key)
+    for fitting, other in ((good.p, good.q), (good.q, good.p)):
+        d = good.d + 2 * (fitting - 1)
+        assert (d * good.e) % (fitting - 1) == 1
+        assert (d * good.e) % (other - 1) != 1
+        assert not Numbers(good.n, good.e, d, good.p, good.q, d % (good.p - 1), d % (good.q - 1), good.qinv).sound
+
+
+def test_integers_over_8192_bits_are_not_even_read() -> None:
+    with pytest.raises(DerError):
+        rsa_proof.read(der.sequence(der.integer(0), *[der.integer(2**8200)] * 8))

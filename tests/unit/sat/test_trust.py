@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from certpipe.sat import certificate as certificates
 from certpipe.sat import trust
 from certpipe.sat.trust import Anchors, AnchorsError, Environment
-from certpipe.simulators.authority import Authority
+from certpipe.simulators.authority import Authority, Issued
 
 
 def test_the_packaged_authorities_are_all_there() -> None:
@@ -65,3 +66,8 @@ def test_missing_or_damaged_packaged_anchors_name_the_remedy(
 
 def test_the_packaged_file_is_data_of_the_package() -> None:
     assert resources.files("certpipe.sat").joinpath("anchors.json").is_file()
+
+
+def test_a_root_issues_to_nobody(authority: Authority, csd: Issued) -> None:
+    root = Anchors.packaged().with_extra([authority.anchor() | {"role": "root"}])
+    assert root.issuer_of(certificates.read(csd.bundle.certificate)) is None
