@@ -203,6 +203,14 @@ async def test_those_that_arrive_together_with_one_id_are_one_upload_the_first(d
         assert (await house.row(upload.id))["kind"] == "csd"
 
 
+async def test_text_that_the_database_cannot_hold_is_accepted_all_the_same(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        box = replace(BOX, kid="kid\0\ud800")
+        upload = replace(house.new(), submitted_by="erp\0", box=box)
+        (loaded,) = await house.validate.load([(await house.intake.accept(upload)).ref])
+        assert loaded.upload.box.kid == "kid\N{REPLACEMENT CHARACTER}?"
+
+
 async def test_order_of_acceptance_grows(database_url: str) -> None:
     async with storehouse(database_url) as house:
         refs = await house.accepted(5)

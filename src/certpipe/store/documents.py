@@ -55,8 +55,8 @@ def receipts_of(text: str) -> tuple[ReceiptView, ...]:
 
 
 def storable(text: str) -> str:
-    """The same text without the one character that PostgreSQL cannot hold; a hostile certificate's name may have it."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """The same text without what PostgreSQL cannot hold and strangers may send: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(adapter: TypeAdapter[T], value: T) -> str:

@@ -14,6 +14,9 @@ AWAY: tuple[type[Exception], ...] = (
     asyncpg.InsufficientResourcesError,  # 53: too many connections, disk full
     asyncpg.OperatorInterventionError,  # 57: shut down, starting up, cancelled
     asyncpg.TransactionRollbackError,  # 40: serialization, deadlock
+    asyncpg.PostgresSystemError,  # 58: the server cannot read or write its files
+    asyncpg.InvalidAuthorizationSpecificationError,  # 28, 3D: the operator changed something; no upload is to blame
+    asyncpg.InvalidCatalogNameError,
     asyncpg.LockNotAvailableError,  # 55P03: waited too long
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a stand-by, or a failover that is not over

@@ -14,6 +14,7 @@ from certpipe.core.ports.doors import (
     NewUpload,
 )
 from certpipe.store.database import Database
+from certpipe.store.documents import storable
 from certpipe.store.named import queries
 from certpipe.store.problems import DATABASE_UNAVAILABLE, TARGET_NOT_FOUND
 from certpipe.store.together import Together
@@ -99,12 +100,12 @@ def _row(upload: NewUpload) -> tuple[object, ...]:
         upload.organization_id,
         upload.party_id,
         upload.kind,
-        upload.rfc,
+        None if upload.rfc is None else storable(upload.rfc),
         upload.door,
-        upload.submitted_by,
+        storable(upload.submitted_by),
         upload.check,
         upload.box.format,
-        upload.box.kid,
+        storable(upload.box.kid),
         upload.box.ciphertext,
     )
 

@@ -64,7 +64,9 @@ async def migrate(url: str, known: Sequence[Migration] | None = None) -> Sequenc
         connection = await connect(url)
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await _migrate(connection, migrations() if known is None else known)
+                # Held by the connection, so that it also covers several transactions; gone with it at the latest.
+                await connection.execute(_SQL["lock"], _LOCK)
+            return await _migrate(connection, migrations() if known is None else known)
         finally:
             with suppress(TimeoutError):
                 await connection.close(timeout=5)
@@ -92,8 +94,6 @@ async def require_current(connection: Connection, known: Sequence[Migration] | N
 
 
 async def _migrate(connection: Connection, known: Sequence[Migration]) -> Sequence[str]:
-    # Held by the connection, so that it also covers several transactions; gone with it at the latest.
-    await connection.execute(_SQL["lock"], _LOCK)
     if not await _is_ours(connection):
         if foreign := await connection.fetchval(_SQL["foreign_table"]):
             raise DatabaseRefusedError(
