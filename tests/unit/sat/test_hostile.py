@@ -18,6 +18,8 @@ from tests.unit.sat.build import BASIC, THOROUGH, changed, encrypted_info
 
 Check = Callable[..., Verdict]
 
+pytestmark = pytest.mark.timeout(0 if THOROUGH else 120)
+
 LIMIT = 0.250
 SIZE = 64 * 1024
 EXAMPLES = 5_000 if THOROUGH else 150

@@ -27,6 +27,8 @@ from tests.unit.sat.build import THOROUGH, changed, codes, encrypted_info, tripl
 
 Check = Callable[..., Verdict]
 
+pytestmark = pytest.mark.timeout(0 if THOROUGH else 120)
+
 WRONG_PASSWORDS = 1_500 if THOROUGH else 300
 AES128, AES192, AES256 = (f"2.16.840.1.101.3.4.1.{last}" for last in (2, 22, 42))
 PRFS = {"sha1": "7", "sha224": "8", "sha256": "9", "sha384": "10", "sha512": "11"}

@@ -20,6 +20,8 @@ from tests.unit.sat.build import THOROUGH, numbers_of, private_key_info
 
 EXAMPLES = 10_000 if THOROUGH else 200
 BITS = 1024
+pytestmark = pytest.mark.timeout(0 if THOROUGH else 120)
+
 FIELDS = ("n", "e", "d", "p", "q", "dP", "dQ", "qInv")
 
 mutations = st.tuples(
