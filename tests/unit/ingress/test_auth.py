@@ -199,9 +199,10 @@ async def test_a_token_that_was_proved_is_no_longer_believed_once_it_expires_or_
     headers = [f"Bearer {token()}"]
     first = await proving.authenticate(headers)
     assert await proving.authenticate(headers) is first, "it was remembered"
-    keys.replace(json.dumps({"keys": [EC.as_dict(private=False)]}).encode())
-    with pytest.raises(UnauthenticatedError):
-        await proving.authenticate(headers)
+    for others in ([EC.as_dict(private=False)], [{**OTHER.as_dict(private=False), "kid": "ed"}]):
+        keys.replace(json.dumps({"keys": others}).encode())
+        with pytest.raises(UnauthenticatedError):
+            await proving.authenticate(headers)
     keys.replace(SET)
     assert await proving.authenticate(headers) == first
     clock.advance(631)
