@@ -23,17 +23,21 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
             "no account at SW Sapien: set CERTPIPE_SW_USER and CERTPIPE_SW_PASSWORD_FILE, or CERTPIPE_SW_TOKEN_FILE"
         )
     async with open_http() as http:
-        connectors = open_connectors(
-            sw_services_url=settings.sw_services_url,
-            sw_api_url=settings.sw_api_url,
-            sw_credentials=Credentials(
-                user=settings.sw_user,
-                password=_secret(settings.sw_password_file),
-                token=_secret(settings.sw_token_file),
-            ),
-            http=http,
-            clock=process.clock,
+        credentials = Credentials(
+            user=settings.sw_user,
+            password=_secret(settings.sw_password_file),
+            token=_secret(settings.sw_token_file),
         )
+        try:
+            connectors = open_connectors(
+                sw_services_url=settings.sw_services_url,
+                sw_api_url=settings.sw_api_url,
+                sw_credentials=credentials,
+                http=http,
+                clock=process.clock,
+            )
+        except ValueError as error:
+            raise RefusedToStart(f"{error}: correct CERTPIPE_SW_SERVICES_URL or CERTPIPE_SW_API_URL") from None
         step = Forward(
             unwrapper=EnvelopeUnwrapper(LocalKeyProvider.from_folder(settings.keys)),
             connectors=connectors,

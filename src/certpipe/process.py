@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from certpipe.broker import open_broker
 from certpipe.broker.declare import verify
-from certpipe.broker.problems import TopologyError
+from certpipe.broker.problems import BROKER_REFUSED, BROKER_UNAVAILABLE, TopologyError
 from certpipe.broker.topology import WORK, queue_of
 from certpipe.core.clock import Clock, SystemClock
 from certpipe.core.errors import Unavailable, place
@@ -166,22 +166,40 @@ def run(role: str, life: Coroutine[None, None, None]) -> None:
     except* REFUSALS as refusals:
         sys.stderr.write("".join(f"certpipe {role}: {no}\n" for no in refusals.exceptions))
         sys.exit(2)
-    except* Unavailable as away:
-        sys.stderr.write(
-            f"certpipe {role}: {away.exceptions[0]}: the database does not answer; see `certpipe doctor`\n"
-        )
+    except* Unavailable as aways:
+        sys.stderr.write("".join(f"certpipe {role}: {_told(away)}\n" for away in _flat(aways)))
         sys.exit(2)
+
+
+def _flat(group: BaseExceptionGroup[Unavailable]) -> Iterator[Unavailable]:
+    for error in group.exceptions:
+        if isinstance(error, Unavailable):
+            yield error
+        else:
+            yield from _flat(error)
+
+
+def _told(away: Unavailable) -> str:
+    """What is away, in one line, with what to do."""
+    problem = away.problems[0]
+    broker = problem.code in {BROKER_UNAVAILABLE.code, BROKER_REFUSED.code}
+    name, setting = ("RabbitMQ", "CERTPIPE_AMQP_URL") if broker else ("PostgreSQL", "CERTPIPE_DATABASE_URL")
+    remedy = problem.hint or f"See whether {name} runs there"
+    return f"the server at {setting} cannot be used. {remedy}; `certpipe doctor` tells more"
 
 
 def read_settings() -> Settings:
     """The settings, or `RefusedToStart` with the names of those that cannot be."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as wrong:
         told = [
             f"CERTPIPE_{str(error['loc'][0]).upper()}: {error['msg']}" for error in wrong.errors(include_input=False)
         ]
         raise RefusedToStart("; ".join(told)) from None
+    if faults := list(settings.faults()):
+        raise RefusedToStart("; ".join(faults))
+    return settings
 
 
 async def _main(role: str, role_of: Role) -> None:
@@ -193,14 +211,18 @@ async def _main(role: str, role_of: Role) -> None:
             "for everything in one process with embedded defaults use `make up`"
         )
     amqp_url = settings.amqp_url.get_secret_value()
+    try:
+        await verify(amqp_url)
+    except Unavailable as away:
+        if away.problems[0].code == BROKER_REFUSED.code:  # waiting would not mend that
+            raise
+        log.warning("RabbitMQ does not answer; its queues are looked at when it does")
     stopping = asyncio.Event()
     stop_on_signals(stopping)
-    async with opened(
-        settings, role=role, database_url=settings.database_url.get_secret_value(), amqp_url=amqp_url
-    ) as process:
-        try:
-            await verify(amqp_url)
-        except Unavailable:
-            log.warning("RabbitMQ does not answer; its queues are looked at when it does")
-        async with role_of(process) as services:
-            await serve(services, stopping)
+    async with (
+        opened(
+            settings, role=role, database_url=settings.database_url.get_secret_value(), amqp_url=amqp_url
+        ) as process,
+        role_of(process) as services,
+    ):
+        await serve(services, stopping)

@@ -1,13 +1,18 @@
 """What the environment may set. Only `workers/` and the command line read this; they pass leaf values on."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from certpipe.sat.trust import Environment as SatEnvironment
+
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_SCHEMES: Final = {"database_url": ("postgresql", "postgres"), "amqp_url": ("amqp", "amqps")}
 
 
 class Environment(StrEnum):
@@ -55,3 +60,21 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Where the key files are."""
         return self.keys_dir or self.data_dir / "keys"
+
+    def faults(self) -> Iterator[str]:
+        """What no process can start with, each with its remedy. Never what a setting holds: it may be a password."""
+        if self.log_level.upper() not in LOG_LEVELS:
+            yield f"CERTPIPE_LOG_LEVEL is no level: set it to one of {', '.join(LOG_LEVELS)}"
+        for name, schemes in _SCHEMES.items():
+            secret: SecretStr | None = getattr(self, name)
+            if secret is not None and not _is_url(secret.get_secret_value(), schemes):
+                yield f"CERTPIPE_{name.upper()} is not an address: set it like {schemes[0]}://user:password@host/name"
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and port != 0

@@ -6,16 +6,25 @@ from dataclasses import replace
 
 import aio_pika
 from aiormq.abc import AbstractChannel
-from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import (
+    AMQPError,
+    AuthenticationError,
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    ConnectionNotAllowed,
+    ProbableAuthenticationError,
+)
 
 from certpipe.broker.connection import connect
-from certpipe.broker.problems import BROKER_UNAVAILABLE, TopologyError
+from certpipe.broker.problems import BROKER_REFUSED, BROKER_UNAVAILABLE, TopologyError
 from certpipe.broker.supervision import RPC_SECONDS, apart, part
 from certpipe.broker.topology import BINDINGS, EXCHANGES, QUEUES, Binding, Exchange, Queue
 from certpipe.broker.trouble import explain
 from certpipe.core.errors import Unavailable
 
 _LOG = logging.getLogger(__name__)
+_REFUSALS = (AuthenticationError, ProbableAuthenticationError, ConnectionNotAllowed)
 Step = Callable[[AbstractChannel], Awaitable[object]]
 
 
@@ -79,6 +88,8 @@ def _compared(passive: Step, active: Step) -> Step:
 async def _run(url: str, name: str, steps: Sequence[tuple[Exchange | Queue | Binding, Step]]) -> None:
     try:
         connection = await apart(connect(url, name=name))
+    except _REFUSALS as error:
+        raise Unavailable(replace(BROKER_REFUSED, hint=explain(error))) from error
     except (AMQPError, OSError) as error:
         raise Unavailable(replace(BROKER_UNAVAILABLE, hint=explain(error))) from error
     try:

@@ -1,5 +1,7 @@
 """What callers are told when the broker does not do its part."""
 
+from dataclasses import replace
+
 from certpipe.core.problems import Problem
 from schemas.status import Actor
 
@@ -11,6 +13,14 @@ BROKER_UNAVAILABLE = Problem(
     actor=Actor.OPERATOR,
     status=503,
 )
+
+BROKER_REFUSED = replace(
+    BROKER_UNAVAILABLE,
+    code="broker_refused",
+    message_es="El servicio de mensajería rechaza al usuario o su espacio",
+    message_en="The message broker refuses this user, or its virtual host",
+)
+"""It answered, and no waiting will change the answer. Told with the remedy as its hint."""
 
 
 class TopologyError(Exception):

@@ -9,13 +9,17 @@ from pamqp.header import ContentHeader
 _LIBRARIES = ("aiormq", "aio_pika", "pamqp")
 
 
+_TOLD_BY_US = "error when creating transport"
+"""Of each failed try to connect; `trouble.explain` says the same in words, with the remedy."""
+
+
 class NoFrames(logging.Filter):
     """Refuses what is less than INFO, whatever level somebody sets, and names a frame instead of showing it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(_named(argument) for argument in record.args)
-        return record.levelno >= logging.INFO
+        return record.levelno >= logging.INFO and not str(record.msg).startswith(_TOLD_BY_US)
 
 
 _NO_FRAMES = NoFrames()

@@ -74,7 +74,10 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
             stack.push_async_callback(simulator.stop)
             simulator_url = simulator.url
         demo = Demo.open(folder / "demo", at=SystemClock().now())
-        identity = Identity.open(folder / "identity", issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+        try:
+            identity = Identity.open(folder / "identity", issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+        except PermissionError as error:
+            raise RefusedToStart(str(error)) from None
         settings = _with_demo(settings, folder, demo, identity, simulator_url)
         process = await stack.enter_async_context(
             opened(settings, role="all", database_url=database_url, amqp_url=amqp_url)
