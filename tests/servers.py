@@ -61,7 +61,7 @@ def fresh_amqp_url(folder: Path) -> Iterator[str]:
     given = os.environ.get("CERTPIPE_TEST_AMQP_URL")
     if given:
         with locked(folder / "given.lock"):
-            run(_clear_queues(given))
+            run(_clear(given))
             yield given
         return
     with locked(folder / "amqp.lock"):
@@ -162,7 +162,7 @@ async def _execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-async def _clear_queues(url: str) -> None:
+async def _clear(url: str) -> None:
     import aio_pika  # noqa: PLC0415 -- only where a broker was given
 
     connection = await aio_pika.connect(url)
@@ -170,3 +170,5 @@ async def _clear_queues(url: str) -> None:
         channel = await connection.channel()
         for stage in ("validate", "encrypt", "persist", "forward", "uploads", "dead"):
             await channel.queue_delete(f"certpipe.{stage}.v1")
+        for exchange in ("work", "dead", "uploads", "events"):
+            await channel.exchange_delete(f"certpipe.{exchange}")
