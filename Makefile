@@ -31,8 +31,8 @@ check: setup ## Format, lint, types, import contracts
 test: setup ## All tests, on real servers (ARGS= goes to pytest)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-bench: setup ## Measure the pipeline against its peers and the machine's limit
-	$(BIN)/python -m bench
+bench: setup .venv-bench/.complete ## Measure the pipeline against a Celery chain, in one run (ARGS=--quick)
+	$(BIN)/python -m bench $(ARGS)
 
 schemas: setup ## Write schemas/published/ anew
 	$(BIN)/python -m certpipe.cli.schemas
@@ -58,3 +58,10 @@ $(STAMP): requirements.lock pyproject.toml
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+# The benchmark's peer has an environment of its own: nothing of it is a dependency of the project.
+.venv-bench/.complete: bench/requirements.txt | setup
+	@rm -f $@
+	@[ -x .venv-bench/bin/python ] || $(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
