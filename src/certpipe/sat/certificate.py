@@ -175,7 +175,8 @@ def _time(element: Element) -> datetime:
     elif element.tag != GENERALIZED_TIME or len(content) != _UTC_LENGTH + 2:
         raise DerError("a time in another form")
     try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        month, day, hour, minute, second = (int(digits[i : i + 2]) for i in range(4, 14, 2))
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
         raise DerError("no such time") from error
 

@@ -66,7 +66,8 @@ def text(element: Element) -> str:
         decoded = raw.decode(_codec(element.tag))
     except UnicodeDecodeError:
         decoded = raw.decode("latin-1")
-    return "".join(map(_shown, decoded[:_LONGEST_TEXT]))
+    shown = decoded[:_LONGEST_TEXT]
+    return shown if shown.isprintable() else "".join(map(_shown, shown))
 
 
 def _codec(tag: int) -> str:
