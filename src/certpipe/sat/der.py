@@ -3,8 +3,7 @@
 It reads only where its caller asks it to, so nesting costs nothing and time is linear in the bytes that are read.
 """
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 INTEGER = 0x02
 BIT_STRING = 0x03
@@ -27,15 +26,20 @@ class DerError(ValueError):
     """The bytes are not the DER that was expected. The text holds no input."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One tag-length-value: its tag, where it starts, where its contents start and where they end."""
+class Element(NamedTuple):
+    """One tag-length-value: its tag, where it starts, where its contents start and where they end.
+
+    A tuple, because a certificate and its key make a hundred of them.
+    """
 
     data: bytes
     tag: int
     start: int
     body: int
     end: int
+
+    def __repr__(self) -> str:
+        return f"<element {self.tag:#04x}>"
 
     @property
     def content(self) -> bytes:
