@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import random
+import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 
+from certpipe.core.clock import SystemClock
 from tests.installation import Installation
 
 AT_ONCE = 16
@@ -59,6 +61,21 @@ class Storm:
         await sending
         watching.cancel()
         await self.installation.start()
+
+    async def rain(self, uploads: int) -> None:
+        """Send `uploads`, each for a party of its own; return when all are answered or nobody answers any more."""
+        await self._send(await self._parties(uploads))
+
+    async def stopped_by(self, number: signal.Signals, uploads: int) -> int:
+        """Send `uploads`, ask the process at a random one of them to stop, start it again; the exit code."""
+        parties = await self._parties(uploads)
+        stop_at = len(self.accepted) + self.chance.randrange(uploads // 4, uploads // 2)
+        sending = asyncio.ensure_future(self._send(parties))
+        await self._reached(stop_at)
+        code = await self.installation.stop(number)
+        await sending
+        await self.installation.start()
+        return code
 
     async def judge(self) -> Verdict:
         """Wait for every accepted upload's end and look at its history."""
@@ -113,7 +130,7 @@ class Storm:
 
     async def _reached(self, count: int) -> None:
         while len(self.accepted) < count:
-            await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.005)
+            await SystemClock().wait(0.005)
 
     async def _parties(self, count: int) -> list[UUID]:
         ids = [uuid4() for _ in range(count)]

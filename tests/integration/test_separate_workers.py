@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from certpipe.core.clock import SystemClock
 from certpipe.development.demo import SUBJECT, Demo
 from certpipe.development.files import write_private
 from certpipe.development.identity import Identity
@@ -88,7 +89,7 @@ async def alive(http: aiohttp.ClientSession) -> None:
                     assert answer.ok
                     return
             except aiohttp.ClientConnectionError:
-                await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.1)
+                await SystemClock().wait(0.1)
 
 
 def free_port() -> int:

@@ -22,15 +22,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from certpipe.core.bundle import Bundle
-from certpipe.development.demo import Demo
-from certpipe.development.files import write_private
-from certpipe.development.folder import VERSION
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.simulators.authority import RFC, Authority, Issued, new_key
 from schemas.base import Kind
 from tests.installation import Installation
 from tests.producer import Producer
 from tests.security.needles import Needles
+from tests.trusting import trusting
 
 UPLOADS = int(os.environ.get("CERTPIPE_CANARY_UPLOADS", "100"))
 AT_ONCE = 12
@@ -103,24 +101,12 @@ def in_json(fields: dict[str, str | bytes]) -> dict[str, str]:
 @pytest.fixture
 async def canary(tmp_path: Path) -> AsyncIterator[Canary]:
     """Private RabbitMQ, PostgreSQL of its own, a temporary folder of its own, and everything logged."""
-    data, temporary, now = tmp_path / "data", tmp_path / "tmp", datetime.now(UTC)
+    temporary, authority = tmp_path / "tmp", Authority.create(at=datetime.now(UTC))
     temporary.mkdir()
-    data.mkdir()
-    write_private(data / "VERSION", VERSION)
-    demo = Demo.open(data / "demo", at=now)
-    authority = Authority.create(at=now)
-    anchors = tmp_path / "anchors.json"
-    anchors.write_text(
-        json.dumps([*json.loads(demo.anchors.read_text(encoding="utf-8"))["anchors"], authority.anchor()])
+    installation = trusting(
+        tmp_path / "data", authority, CERTPIPE_RABBITMQ="local", CERTPIPE_LOG_LEVEL="DEBUG", TMPDIR=str(temporary)
     )
     password = f"canary-{secrets.token_hex(16)}"
-    installation = Installation(
-        data,
-        CERTPIPE_RABBITMQ="local",
-        CERTPIPE_LOG_LEVEL="DEBUG",
-        CERTPIPE_EXTRA_ANCHORS=str(anchors),
-        TMPDIR=str(temporary),
-    )
     found = Canary(installation, authority, authority.issue(Kind.CSD, password=password), temporary)
     await installation.start()
     found.parties = await parties(found, 8)
