@@ -204,6 +204,8 @@ def read_settings() -> Settings:
 
 async def _main(role: str, role_of: Role) -> None:
     settings = read_settings()
+    if left := list(settings.left_of_development()):
+        raise RefusedToStart("CERTPIPE_ENVIRONMENT is production, but " + "; ".join(left))
     configure(role=role, level=settings.log_level)
     if settings.database_url is None or settings.amqp_url is None:
         raise RefusedToStart(

@@ -13,6 +13,7 @@ from certpipe.sat.trust import Environment as SatEnvironment
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SCHEMES: Final = {"database_url": ("postgresql", "postgres"), "amqp_url": ("amqp", "amqps")}
+DEVELOPMENT_ISSUER: Final = "https://certpipe.invalid/development"
 
 
 class Environment(StrEnum):
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     extra_anchors: Path | None = None
 
     jwks: str | None = None
-    jwt_issuer: str = "https://certpipe.invalid/development"
+    jwt_issuer: str = DEVELOPMENT_ISSUER
     jwt_audience: str = "certpipe"
     jwt_most_hours: int = Field(default=1, ge=1)
 
@@ -69,6 +70,17 @@ class Settings(BaseSettings):
             secret: SecretStr | None = getattr(self, name)
             if secret is not None and not _is_url(secret.get_secret_value(), schemes):
                 yield f"CERTPIPE_{name.upper()} is not an address: set it like {schemes[0]}://user:password@host/name"
+
+    def left_of_development(self) -> Iterator[str]:
+        """What a process in production must not go on with, each with its remedy; nothing elsewhere."""
+        if self.environment is not Environment.PRODUCTION:
+            return
+        if self.sat_environment is SatEnvironment.UAT:
+            yield "certificates of SAT's test authority would pass: set CERTPIPE_SAT_ENVIRONMENT=production"
+        if self.extra_anchors is not None:
+            yield "an authority that is not SAT's would be trusted: unset CERTPIPE_EXTRA_ANCHORS"
+        if self.jwks is not None and self.jwt_issuer == DEVELOPMENT_ISSUER:
+            yield "the development issuer of tokens would be trusted: set CERTPIPE_JWT_ISSUER to yours"
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:

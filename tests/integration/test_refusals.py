@@ -215,3 +215,18 @@ def test_an_address_of_the_pac_that_is_none(tmp_path: Path, migrated: str) -> No
         CERTPIPE_SIMULATOR_URL="localhost",
     )
     assert "CERTPIPE_SW_SERVICES_URL" in said
+
+
+@pytest.mark.parametrize(
+    ("left", "remedy"),
+    [
+        ({"CERTPIPE_SAT_ENVIRONMENT": "uat"}, "CERTPIPE_SAT_ENVIRONMENT=production"),
+        ({"CERTPIPE_EXTRA_ANCHORS": "authority.json"}, "unset CERTPIPE_EXTRA_ANCHORS"),
+        ({"CERTPIPE_JWKS": "jwks.json"}, "set CERTPIPE_JWT_ISSUER"),
+    ],
+)
+def test_what_is_left_of_development_in_production(left: dict[str, str], remedy: str) -> None:
+    said = refusal(
+        "validate", **{"CERTPIPE_ENVIRONMENT": "production", "CERTPIPE_SAT_ENVIRONMENT": "production", **left}
+    )
+    assert remedy in said

@@ -13,8 +13,9 @@ from joserfc.jwk import ECKey
 
 from certpipe.core.clock import Clock, SystemClock
 from certpipe.development.files import write_private
+from certpipe.settings import DEVELOPMENT_ISSUER
 
-ISSUER = "https://certpipe.invalid/development"
+ISSUER = DEVELOPMENT_ISSUER
 AUDIENCE = "certpipe"
 ALGORITHM = "ES256"
 OPERATOR_SCOPE = "ops:act"
