@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 from certpipe.core.clock import SystemClock
 from certpipe.store.hinting import Hinter
@@ -83,7 +84,7 @@ async def test_a_storm_of_hints_is_one_at_once_and_one_after_a_pause(database_ur
         hinter.hint()
         await ear.next()
         async with asyncio.timeout(60):
-            assert await clock.asked.get() == 0.05
+            assert await clock.asked.get() == 0.005
         for _ in range(500):
             hinter.hint()
         assert ear.count == 2
@@ -91,6 +92,42 @@ async def test_a_storm_of_hints_is_one_at_once_and_one_after_a_pause(database_ur
         await ear.next()
         await hinter.close()
         assert ear.count == 3
+
+
+class StandingClock(SystemClock):
+    """Shows always the same time, and notes how long it was to wait."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self.at = super().now()
+
+    def now(self) -> datetime:
+        return self.at
+
+    async def wait(self, seconds: float, *, until: asyncio.Event | None = None) -> bool:
+        self.pauses.append(seconds)
+        return until is not None
+
+
+async def test_a_few_hints_come_fast_and_a_lasting_storm_gets_twenty_a_second(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        clock = StandingClock()
+        hinter = Hinter(house.database, clock)
+
+        async def storm(hints: int) -> list[float]:
+            clock.pauses.clear()
+            for _ in range(hints):
+                hinter.hint()
+                await hinter.close()
+            return list(clock.pauses)
+
+        assert await storm(10) == [0.005] * 7 + [0.05] * 3
+        clock.at += timedelta(seconds=0.1)
+        assert await storm(3) == [0.005, 0.05, 0.05]
+        clock.at -= timedelta(hours=1)
+        assert await storm(1) == [0.05]
+        clock.at += timedelta(hours=1)
+        assert await storm(8) == [0.005] * 7 + [0.05]
 
 
 async def test_a_listener_that_lost_its_connection_comes_back_and_looks_at_once(database_url: str) -> None:

@@ -43,7 +43,7 @@ class WaitingRoom:
         clock: Clock,
         hints: Hints | None = None,
         *,
-        least_pause: float = 0.05,
+        least_pause: float = 0.01,
         most_pause: float = 1.0,
     ) -> None:
         self._statuses, self._clock, self._hints = statuses, clock, hints
