@@ -1,5 +1,7 @@
 """Organizations, members, parties and producers are put and got; nobody takes over another's."""
 
+import asyncio
+
 import pytest
 
 from certpipe.core.errors import Rejected
@@ -69,3 +71,16 @@ async def test_a_producer_publishes_for_one_organization(database_url: str) -> N
         assert await house.directory.producer("other") is None
         with pytest.raises(Rejected, match="target_not_found"):
             await house.directory.put_producer(Producer("stray", uuid7(), may_send_clear=False))
+
+
+async def test_parties_that_are_asked_for_together_are_told_apart(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        known = [
+            Party(uuid7(), house.organization.id, PartyKind.BRANCH, "XAXX010101000", f"Branch {number}")
+            for number in range(100)
+        ]
+        for party in known:
+            await house.directory.put_party(party)
+        asked = [*known, None, *known[:3]]
+        found = await asyncio.gather(*(house.directory.party(party.id if party else uuid7()) for party in asked))
+        assert found == asked

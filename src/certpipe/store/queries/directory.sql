@@ -30,8 +30,8 @@ ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, rfc = excluded.rfc, name = 
 WHERE p.organization_id = excluded.organization_id
 RETURNING xmax = 0 AS created
 
--- name: party
-SELECT id, organization_id, kind, rfc, name FROM certpipe.parties WHERE id = $1
+-- name: parties_by_id
+SELECT id, organization_id, kind, rfc, name FROM certpipe.parties WHERE id = ANY ($1::uuid[])
 
 -- name: parties
 SELECT id, organization_id, kind, rfc, name
