@@ -1,6 +1,7 @@
 """`make down`: stop the `make up` of a data folder, and whatever servers of it still run."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -18,23 +19,24 @@ _STOP_SECONDS = 60.0
 def running(folder: Path) -> Daemon | None:
     """The process that `run.pid` names, if it is the one that holds the folder's lock; never anybody else's."""
     try:
-        pid = int(json.loads((folder / "run.pid").read_text(encoding="utf-8"))["pid"])
-        holds = any(
-            _target(descriptor) == folder.resolve() / "lock" for descriptor in Path(f"/proc/{pid}/fd").iterdir()
-        )
+        named = json.loads((folder / "run.pid").read_text(encoding="utf-8"))
+        pid, began = int(named["pid"]), str(named["began"])
+        # What its descriptors are, nobody may see: a process that may hold keys is closed to its own user.
+        if started(pid) != began or not _held(folder / "lock"):
+            return None
+        return Daemon(pid=pid, group=os.getpgid(pid), started=began, mark="")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    began = started(pid)
-    if began is None or not holds:
-        return None
-    return Daemon(pid=pid, group=os.getpgid(pid), started=began, mark="")
 
 
-def _target(descriptor: Path) -> Path | None:
-    try:
-        return descriptor.readlink()
-    except OSError:  # closed meanwhile
-        return None
+def _held(lock: Path) -> bool:
+    """Whether a process holds the lock. Asked only where one lives that should: nobody is kept from taking it."""
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 async def down(folder: Path) -> str:

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from certpipe.core.clock import SystemClock
 from certpipe.development.files import write_private
+from certpipe.development.processes import started
 from certpipe.process import RefusedToStart
 
 VERSION: Final = "1"
 """Of what lies in the folder. It changes when a newer certpipe can no longer use an older folder."""
+
+_BEFORE: Final = frozenset({"lock", "keys"})
+"""What a folder without a version may hold: a start that was cut short, and what `certpipe keys init` makes."""
 
 
 @contextmanager
@@ -31,7 +34,7 @@ def data_folder(folder: Path) -> Iterator[Path]:
         ) from None
     try:
         _take(lock, folder)
-        write_private(folder / "run.pid", json.dumps({"pid": os.getpid(), "started": SystemClock().now().isoformat()}))
+        write_private(folder / "run.pid", json.dumps({"pid": os.getpid(), "began": started(os.getpid())}))
         yield folder
         (folder / "run.pid").unlink(missing_ok=True)
     finally:
@@ -48,10 +51,12 @@ def _check_version(folder: Path) -> None:
                 "run the certpipe that made it, or set CERTPIPE_DATA_DIR to another folder"
             )
         return
-    if any(entry.name != "lock" for entry in folder.iterdir()):
+    if any(entry.name not in _BEFORE for entry in folder.iterdir()):
         raise RefusedToStart(
             f"{folder} holds files that are not certpipe's: set CERTPIPE_DATA_DIR to an empty folder, or to a new one"
         )
+    if folder.stat().st_uid == os.geteuid():
+        folder.chmod(0o700)  # `certpipe keys init` closes the folder of the keys only
     write_private(file, f"{VERSION}\n")
 
 

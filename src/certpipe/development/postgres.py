@@ -29,6 +29,7 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _SOCKET = ".s.PGSQL.5432"  # the number only names the file: nothing listens on the network
 _LONGEST_SOCKET_PATH = 100
+_SHORT_PARENT = Path("/tmp")  # noqa: S108 -- the folder in it is closed to others, and refused when it is not ours
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -126,8 +127,9 @@ class EmbeddedPostgres:
     def _socket_folder(self) -> Path:
         if len(str(self.folder / "socket" / _SOCKET)) <= _LONGEST_SOCKET_PATH:
             return self.folder / "socket"
-        name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"certpipe-{os.geteuid()}-{name}"
+        name = f"certpipe-{os.geteuid()}-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]}"
+        parent = Path(tempfile.gettempdir())
+        return (parent if len(str(parent / name / _SOCKET)) <= _LONGEST_SOCKET_PATH else _SHORT_PARENT) / name
 
     def _server(self) -> Daemon | None:
         return Daemon.load(self.folder / "server.json")
