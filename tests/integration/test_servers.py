@@ -13,6 +13,9 @@ from certpipe.development.installation import Installation
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.processes import Daemon, spawn
 from certpipe.development.rabbitmq import PrivateRabbit
+from certpipe.development.servers import servers as development_servers
+from certpipe.process import RefusedToStart
+from certpipe.settings import Settings
 from tests import servers
 
 
@@ -187,3 +190,12 @@ def test_where_rabbitmq_is_missing_and_cannot_be_installed_it_is_said_what_to_do
 async def test_a_node_without_rabbitmq_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="apt-get install rabbitmq-server"):
         await PrivateRabbit(tmp_path / "node", root=tmp_path).start()
+
+
+async def test_what_started_is_stopped_when_the_other_server_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(RefusedToStart, match="holds no PostgreSQL database"):
+        async with development_servers(Settings(rabbitmq="local", database_url=None, amqp_url=None), tmp_path):
+            pass
+    assert (tmp_path / "rabbitmq" / "data").exists()
+    assert not PrivateRabbit(tmp_path / "rabbitmq").running
