@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from certpipe.core.errors import Unavailable
+from certpipe.core.errors import Unavailable, place
 from certpipe.core.ports.broker import Message, Publisher
 from certpipe.core.ports.runtime import Backlog
 from schemas.messages import MOST_UPLOADS, StageMessage, UploadRef
@@ -68,6 +68,8 @@ class CoalescingDispatcher:
         except Unavailable as away:
             count = sum(len(refs) for refs in waiting.values())
             log.warning("left to the sweeper", extra={"uploads": count, "codes": str(away)})
+        except Exception as defect:  # noqa: BLE001 - all stages wait for these rounds: none may be the last
+            log.error("defect in publishing; left to the sweeper", extra={"defect": place(defect)})
         finally:
             if not done.done():
                 done.set_result(None)

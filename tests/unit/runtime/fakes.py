@@ -100,10 +100,13 @@ class Publisher:
     published: list[Message] = field(default_factory=list)
     ready: bool = True
     gate: asyncio.Event | None = None
+    defect: Exception | None = None
 
     async def publish(self, messages: Sequence[Message], /) -> None:
         if self.gate:
             await self.gate.wait()
+        if self.defect:
+            raise self.defect
         if not self.ready:
             raise Unavailable(AWAY)
         self.published += messages

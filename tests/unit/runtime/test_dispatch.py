@@ -71,3 +71,14 @@ async def test_stopping_publishes_what_waits_first(publisher: Publisher) -> None
     await running.stop()
     assert waiting.done()
     assert len(publisher.published) == 1
+
+
+async def test_a_defect_in_publishing_leaves_the_round_to_the_sweeper_and_stops_nobody(publisher: Publisher) -> None:
+    running, later = Running(publisher), ref()
+    publisher.defect = ValueError("a defect")
+    await running.dispatcher.dispatch(Stage.PERSIST, [ref()])
+    assert running.backlog.refs == []
+    publisher.defect = None
+    await running.dispatcher.dispatch(Stage.PERSIST, [later])
+    assert running.backlog.refs == [later]
+    await running.stop()
