@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from certpipe.core.clock import SystemClock
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.rabbitmq import PrivateRabbit
 from certpipe.simulators.authority import RFC, Authority, new_key
@@ -189,3 +190,15 @@ async def test_told_to_stop_it_finishes_and_goes_on_after(tmp_path: Path, number
     assert code == 0, installation.log
     assert "Traceback" not in installation.log
     assert verdict.ends == {"forwarded": len(storm.accepted)}, f"{verdict}\n{installation.log}"
+
+
+async def test_ctrl_c_during_the_first_upload_is_no_accident(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "data")
+    await installation.launch()
+    async with asyncio.timeout(SECONDS):
+        while "first upload" not in installation.log:
+            await SystemClock().wait(0.001)
+    assert await installation.stop(signal.SIGINT) == 0, installation.log
+    assert "Traceback" not in installation.log
+    await installation.start()
+    assert await installation.stop() == 0, installation.log

@@ -130,6 +130,8 @@ async def test_no_trace_of_the_password_or_of_the_key_is_left(canary: Canary) ->
     await bad_uploads(canary)
     await odd_requests(canary)
     await broken_off(canary)
+    await installation.kill()  # a crash leaves what a clean end would have put away
+    await installation.start()
     ends = await ended(canary)
     assert ends["forwarded"] > 0
     assert ends["rejected"] > 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from certpipe.development.files import write_private
 from certpipe.development.first_upload import first_upload
 from certpipe.development.folder import data_folder
 from certpipe.development.identity import Identity
-from certpipe.development.servers import servers
+from certpipe.development.servers import LOCAL, servers
 from certpipe.observability import configure
 from certpipe.process import (
     Process,
@@ -40,6 +41,7 @@ from certpipe.store.migrate import migrate
 from schemas.base import Kind
 
 TOKEN_DAYS: Final = 30
+_USUAL: Final = Path(".certpipe")
 
 
 class IngressRole(Protocol):
@@ -64,6 +66,7 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(data_folder(settings.data_dir))
         listener = stack.enter_context(closing(listening(settings.http_host, settings.http_port)))
+        say(_starting(settings, folder))
         database_url, amqp_url = await stack.enter_async_context(servers(settings, folder))
         await migrate(database_url)
         if amqp_url:
@@ -99,12 +102,16 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
             "amqp_url": amqp_url,
         }
         serving = asyncio.create_task(serve(services, stopping))
+        welcoming = asyncio.create_task(_welcome(address, demo, folder, fresh=fresh))
         try:
-            await _welcome(address, demo, folder, fresh=fresh)
+            await asyncio.wait([serving, welcoming], return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.is_set():  # else the first upload was cut short by us
+                await welcoming
             await serving
         finally:
             stopping.set()
-            await asyncio.wait([serving])
+            welcoming.cancel()
+            await asyncio.gather(serving, welcoming, return_exceptions=True)
     say("stopped; nothing is lost, `make up` goes on from here")
 
 
@@ -114,8 +121,21 @@ def _development(settings: Settings) -> Settings:
             "this is the development set-up, with development keys and a simulated PAC, and CERTPIPE_ENVIRONMENT is "
             "production: run one process per file in workers/ instead (see docker-compose.yml)"
         )
-    configure(role="all", level=settings.log_level)
+    # On a terminal the steps of every upload would drown what is said here.
+    asked = "log_level" in settings.model_fields_set or not sys.stderr.isatty()
+    configure(role="all", level=settings.log_level if asked else "WARNING")
     return settings
+
+
+def _starting(settings: Settings, folder: Path) -> str:
+    own = ["PostgreSQL"] * (not settings.database_url) + ["RabbitMQ"] * (settings.rabbitmq == LOCAL)
+    return f"certpipe starts {' and '.join([*own, 'every worker'])}; data, keys and token: {_near(folder)}"
+
+
+def _near(path: Path) -> Path:
+    """As one would type it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _with_demo(settings: Settings, folder: Path, demo: Demo, identity: Identity, simulator_url: str) -> Settings:
@@ -151,12 +171,14 @@ async def _welcome(address: Mapping[str, object], demo: Demo, folder: Path, *, f
         say("\nThe first upload, a CSD that an authority of our own issued:")
         await first_upload(url, token, demo.parties[Kind.CSD], demo.pair(Kind.CSD), say)
     write_private(folder / "dev.json", json.dumps(address, indent=1))
-    certificate, key, password = demo.pair(Kind.FIEL)
+    certificate, key, password = map(_near, demo.pair(Kind.FIEL))
+    command = ".venv/bin/certpipe"
+    if folder != _USUAL.resolve():
+        command = f"CERTPIPE_DATA_DIR={shlex.quote(str(_near(folder)))} {command}"
     say(
         f"\ncertpipe serves on {url}; the simulated PAC on {address['simulator_url']}; Ctrl-C stops it.\n"
-        f"  broker: {'RabbitMQ' if address['amqp_url'] else 'in this process'}; data, keys and token: {folder}\n\n"
-        "Try next, in another terminal:\n"
-        f"  .venv/bin/certpipe upload {certificate} {key} --kind fiel --password-file {password}\n"
-        "  .venv/bin/certpipe status\n"
+        f"The broker is {'RabbitMQ' if address['amqp_url'] else 'in this process'}. Try next, in another terminal:\n"
+        f"  {command} upload {certificate} {key} --password-file {password}\n"
+        f"  {command} status\n"
         f"  curl -s {address['simulator_url']}/_received\n"
     )
