@@ -18,7 +18,7 @@ Out = TypeVar("Out")
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
 PATIENCE: Final = Backoff(first=0.1, most=5.0, attempts=120)
-"""How long a batch is held while the database is away: about ten minutes, under a third of the broker's own limit."""
+"""How long a batch is held while database or broker is away: about ten minutes, a third of the broker's own limit."""
 
 
 class Settler(Generic[In, Out]):
@@ -61,15 +61,15 @@ class Settler(Generic[In, Out]):
             return await self.insist(lambda: self._ledger.settle([fallback]), stopping)
 
     async def insist(self, attempt: Callable[[], Awaitable[T]], stopping: asyncio.Event) -> T:
-        """Try until the database answers; give up with `Unavailable` after `PATIENCE`, or when it is time to stop."""
+        """Try until it happens; give up with `Unavailable` after `PATIENCE`, or when it is time to stop."""
         tries = 0
         while True:
             try:
                 return await attempt()
-            except Unavailable:
+            except Unavailable as away:
                 tries += 1
                 delay = PATIENCE.delay(tries)
                 if delay is None or stopping.is_set():
                     raise
-                log.warning("the database is away; holding the batch", extra={"tries": tries})
+                log.warning("holding the batch", extra={"tries": tries, "codes": str(away)})
                 await self._clock.wait(delay, until=stopping)

@@ -27,7 +27,11 @@ PREFETCH: Final = 16
 SPLIT_AT: Final = 2
 """Deliveries before, from which a message is split, so that a poison upload no longer takes its neighbours along."""
 PARK_AT: Final = 10
-"""Deliveries before, from which an upload that is alone in its message is parked: it takes its process down."""
+"""Deliveries before, from which an upload that is alone in its message is parked: it takes its process down.
+
+Only where it is the first such one of this process. What came back is run one after another, in order, so that whoever
+took the last process down comes first, and those behind it were only there when it happened.
+"""
 
 
 class Worker(Generic[In, Out]):
@@ -55,6 +59,8 @@ class Worker(Generic[In, Out]):
             ledger=ledger, dispatcher=dispatcher, following=following, policy=self._policy, clock=clock
         )
         self._slots = asyncio.Semaphore(batches)
+        self._alone = asyncio.Lock()
+        self._outlived_one = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then finish what was received, settle it, and return."""
@@ -75,6 +81,7 @@ class Worker(Generic[In, Out]):
     async def _handle(self, deliveries: Sequence[Delivery], stopping: asyncio.Event) -> None:
         try:
             good: list[Delivery] = []
+            suspects: list[tuple[Delivery, StageMessage]] = []
             refs: list[UploadRef] = []
             for delivery in deliveries:
                 message = self._read(delivery)
@@ -82,10 +89,14 @@ class Worker(Generic[In, Out]):
                     log.error("not a message for this stage; kept in the dead letters", extra={"stage": self._stage})
                     await self._inbox.settle([delivery], Settlement.DEAD_LETTER)
                 elif delivery.count >= SPLIT_AT:
-                    await self._handle_suspect(delivery, message, stopping)
+                    suspects.append((delivery, message))
                 else:
                     good.append(delivery)
                     refs.extend(message.uploads)
+            if suspects:
+                async with self._alone:
+                    for delivery, message in suspects:
+                        await self._handle_suspect(delivery, message, stopping)
             await self._settle(good, await self._work(refs, stopping))
         except Exception as defect:  # noqa: BLE001 - one batch's defect must not stop the others
             log.error("defect in a worker", extra={"stage": self._stage, "defect": place(defect)})
@@ -103,15 +114,18 @@ class Worker(Generic[In, Out]):
     async def _handle_suspect(self, delivery: Delivery, message: StageMessage, stopping: asyncio.Event) -> None:
         """A message that came back again and again: split it, then run its uploads alone, then park the culprit."""
         if len(message.uploads) > 1:
+            singles = messages(self._exchange, self._stage, message.uploads, most=1)
             try:
-                await self._publisher.publish(messages(self._exchange, self._stage, message.uploads, most=1))
+                # Given back at once, it would come at once, and count as one that came back again.
+                await self._settler.insist(lambda: self._publisher.publish(singles), stopping)
             except Unavailable:
                 await self._inbox.settle([delivery], Settlement.REQUEUE)
                 return
             await self._inbox.settle([delivery], Settlement.ACK)
             return
-        park = delivery.count >= PARK_AT
+        park = delivery.count >= PARK_AT and not self._outlived_one
         await self._settle([delivery], await self._work(message.uploads, stopping, park=park))
+        self._outlived_one = True
 
     async def _settle(self, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
         if deliveries:

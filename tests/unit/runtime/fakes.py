@@ -95,18 +95,22 @@ class Inbox:
 
 @dataclass
 class Publisher:
-    """Keeps what is published, or is away."""
+    """Keeps what is published, or is away (for the next `away` times, or while it is not `ready`)."""
 
     published: list[Message] = field(default_factory=list)
     ready: bool = True
     gate: asyncio.Event | None = None
     defect: Exception | None = None
+    away: int = 0
 
     async def publish(self, messages: Sequence[Message], /) -> None:
         if self.gate:
             await self.gate.wait()
         if self.defect:
             raise self.defect
+        if self.away:
+            self.away -= 1
+            raise Unavailable(AWAY)
         if not self.ready:
             raise Unavailable(AWAY)
         self.published += messages

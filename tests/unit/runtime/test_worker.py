@@ -158,6 +158,22 @@ async def test_an_upload_that_takes_its_process_down_again_and_again_is_parked_w
     assert isinstance(bench.ledger.written[poison], Parked)
 
 
+async def test_those_that_were_only_there_when_it_happened_are_run_and_not_parked() -> None:
+    bench, poison, *innocent = Bench(), *(ref() for _ in range(20))
+    deliveries = [delivery(each, count=PARK_AT) for each in (poison, *innocent)]
+    assert set(await bench.run(lambda _: "fine", *deliveries)) == {Settlement.ACK}
+    assert isinstance(bench.ledger.written[poison], Parked)
+    assert all(isinstance(bench.ledger.written[each], Advanced) for each in innocent)
+
+
+async def test_a_message_is_split_when_the_broker_is_back() -> None:
+    bench = Bench()
+    bench.publisher.away = 3
+    assert await bench.run(lambda _: "fine", delivery(ref(), ref(), count=2)) == [Settlement.ACK]
+    assert len(bench.publisher.published) == 2
+    assert len(bench.clock.waited) == 3
+
+
 async def test_after_the_last_try_the_upload_is_parked() -> None:
     bench, last = Bench(), ref()
 
