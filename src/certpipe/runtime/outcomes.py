@@ -9,6 +9,7 @@ from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Re
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.retry import Backoff
 from schemas.messages import UploadRef
+from schemas.status import Actor
 
 Out = TypeVar("Out")
 log: Final = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ class RetryPolicy:
 def outcome_of(ref: UploadRef, attempt: int, result: Out | BaseException, policy: RetryPolicy) -> Outcome[Out]:
     """What becomes of an upload whose stage ended with `result` at its `attempt`-th try (1 is the first)."""
     match result:
+        case Rejected() as no if all(problem.actor is Actor.OPERATOR for problem in no.problems):
+            # Nobody who submits can mend it; and what is rejected loses its box and its parts.
+            return Parked(ref, no.problems[0])
         case Rejected() as no:
             return Refused(ref, no.problems, facts=no.facts, warnings=no.warnings)
         case Unavailable() as away:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from certpipe.core.errors import Rejected, Unavailable, Uncertain
 from certpipe.core.ports.broker import Delivery, Settlement
@@ -7,7 +8,7 @@ from certpipe.core.ports.runtime import Advanced, Parked, Postponed, Refused
 from certpipe.core.problems import Problem
 from certpipe.runtime.worker import PARK_AT, Worker
 from schemas.messages import StageMessage, UploadRef
-from schemas.status import Stage
+from schemas.status import Actor, Stage
 from tests.unit.runtime.fakes import AWAY, Clock, Inbox, Ledger, Publisher, delivery, ref
 
 NO = Problem("no", "no", "no")
@@ -91,6 +92,13 @@ async def test_each_end_is_written_as_its_error_says_and_neighbours_are_not_touc
     postponed = written[broken]
     assert isinstance(postponed, Postponed)
     assert postponed.problem.code == "internal"
+
+
+async def test_a_no_that_only_the_operator_can_mend_parks_the_upload_so_that_nothing_of_it_is_deleted() -> None:
+    bench, damaged = Bench(), ref()
+    fault = replace(NO, actor=Actor.OPERATOR)
+    assert await bench.run(lambda _: Rejected(fault), delivery(damaged)) == [Settlement.ACK]
+    assert bench.ledger.written[damaged] == Parked(damaged, fault)
 
 
 async def test_a_stale_delivery_is_acknowledged_and_changes_nothing() -> None:

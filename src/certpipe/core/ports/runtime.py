@@ -52,7 +52,7 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """The end `failed`: every retry is used up, and the operator acts."""
+    """The end `failed`: every retry is used up, or none could help, and the operator acts."""
 
     ref: UploadRef
     problem: Problem
