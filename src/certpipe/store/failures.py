@@ -17,6 +17,7 @@ AWAY: tuple[type[Exception], ...] = (
     asyncpg.PostgresSystemError,  # 58: the server cannot read or write its files
     asyncpg.InvalidAuthorizationSpecificationError,  # 28, 3D: the operator changed something; no upload is to blame
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.LockNotAvailableError,  # 55P03: waited too long
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a stand-by, or a failover that is not over

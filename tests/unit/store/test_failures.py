@@ -20,6 +20,7 @@ AWAY = [
     asyncpg.PostgresIOError(),
     asyncpg.InvalidPasswordError(),
     asyncpg.InvalidCatalogNameError(),
+    asyncpg.InsufficientPrivilegeError(),
     asyncpg.SerializationError(),
     asyncpg.DeadlockDetectedError(),
     asyncpg.LockNotAvailableError(),
