@@ -51,10 +51,12 @@ $(STAMP): requirements.lock pyproject.toml
 			apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$package"; \
 		else echo "this Python has no venv module: apt-get install $$package" >&2; exit 1; fi; fi
 	@rm -f $(STAMP)
+	@echo "setting up .venv, exactly as locked; it takes a moment, once"
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
 	@awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock >.venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	@$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r requirements.lock 2>.venv/uv.log \
+		|| { echo "uv cannot install it (.venv/uv.log says why): pip does, which takes longer"; false; } \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)

@@ -1,5 +1,6 @@
 """The fixtures themselves: others build on them."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ import asyncpg
 import pytest
 from aiormq.exceptions import AMQPConnectionError, ChannelAccessRefused, ChannelNotFoundEntity
 
+from certpipe.core.clock import SystemClock
 from certpipe.development.installation import Installation
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.processes import Daemon, spawn
@@ -199,3 +201,17 @@ async def test_what_started_is_stopped_when_the_other_server_does_not_start(tmp_
             pass
     assert (tmp_path / "rabbitmq" / "data").exists()
     assert not PrivateRabbit(tmp_path / "rabbitmq").running
+
+
+async def test_a_start_that_is_given_up_leaves_no_server_behind(tmp_path: Path) -> None:
+    settings = Settings(rabbitmq="local", database_url=None, amqp_url=None)
+    starting = asyncio.create_task(development_servers(settings, tmp_path).__aenter__())
+    rabbit = PrivateRabbit(tmp_path / "rabbitmq")
+    while not rabbit.running:
+        assert not starting.done()
+        await SystemClock().wait(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not rabbit.running
+    assert not EmbeddedPostgres(tmp_path / "postgres").running

@@ -27,7 +27,12 @@ async def servers(settings: Settings, folder: Path) -> AsyncIterator[tuple[str, 
         raise RefusedToStart("RABBITMQ=local and CERTPIPE_AMQP_URL exclude one another: unset one of them")
     own: list[EmbeddedPostgres | PrivateRabbit] = [server for server in (postgres, rabbit) if server]
     try:
-        await _start(own)
+        try:
+            await _start(own)
+        except asyncio.CancelledError:
+            for server in own:
+                server.kill()  # what has not started yet cannot stop; both bear it
+            raise
         database_url = settings.database_url.get_secret_value() if settings.database_url else ""
         amqp_url = settings.amqp_url.get_secret_value() if settings.amqp_url else None
         yield (postgres.url if postgres else database_url, rabbit.url if rabbit else amqp_url)

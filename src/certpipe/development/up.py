@@ -67,7 +67,11 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
         folder = stack.enter_context(data_folder(settings.data_dir))
         listener = stack.enter_context(closing(listening(settings.http_host, settings.http_port)))
         say(_starting(settings, folder))
-        database_url, amqp_url = await stack.enter_async_context(servers(settings, folder))
+        started = asyncio.create_task(stack.enter_async_context(servers(settings, folder)))
+        if not await _done_before(stopping, started):
+            say("stopped before anything ran")
+            return
+        database_url, amqp_url = started.result()
         await migrate(database_url)
         if amqp_url:
             await apply(amqp_url)
@@ -113,6 +117,16 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
             welcoming.cancel()
             await asyncio.gather(serving, welcoming, return_exceptions=True)
     say("stopped; nothing is lost, `make up` goes on from here")
+
+
+async def _done_before(stopping: asyncio.Event, task: asyncio.Task[tuple[str, str | None]]) -> bool:
+    """Wait for the task, and give it up when a signal comes first: a broker takes its time to start."""
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    for each in (stop, task):
+        each.cancel()
+    await asyncio.wait({task, stop})
+    return not task.cancelled()
 
 
 def _development(settings: Settings) -> Settings:
@@ -171,7 +185,7 @@ async def _welcome(address: Mapping[str, object], demo: Demo, folder: Path, *, f
         say("\nThe first upload, a CSD that an authority of our own issued:")
         await first_upload(url, token, demo.parties[Kind.CSD], demo.pair(Kind.CSD), say)
     write_private(folder / "dev.json", json.dumps(address, indent=1))
-    certificate, key, password = map(_near, demo.pair(Kind.FIEL))
+    certificate, key, password = (shlex.quote(str(_near(file))) for file in demo.pair(Kind.FIEL))
     command = ".venv/bin/certpipe"
     if folder != _USUAL.resolve():
         command = f"CERTPIPE_DATA_DIR={shlex.quote(str(_near(folder)))} {command}"
