@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from certpipe.broker.topology import UPLOADS_QUEUE
+from certpipe.broker.topology import DEAD, UPLOADS_QUEUE
 from certpipe.crypto.keyfiles import load_fingerprint_key
 from certpipe.crypto.sealing import HpkeSealer, SealingKeys
 from certpipe.ingress.amqp import ProducersDoor
@@ -71,6 +71,7 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
             publisher=process.broker.publisher,
             service=service,
             directory=directory,
+            dead_letters=DEAD,
             clock=process.clock,
         ),
     ]

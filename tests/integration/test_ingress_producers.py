@@ -96,6 +96,7 @@ async def producing(amqp_url: str, database_url: str) -> AsyncIterator[tuple[Cli
             broker.publisher,
             service_of(house),
             house.directory,
+            topology.DEAD,
             SystemClock(),
         )
         running = asyncio.create_task(door.run(stopping))

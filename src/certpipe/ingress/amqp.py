@@ -14,7 +14,7 @@ from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.retry import Backoff
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.problems import IDEMPOTENCY_CONFLICT, NOT_IN_CLEAR, UNKNOWN_PRODUCER
-from certpipe.ingress.producing import content_of, parse_message
+from certpipe.ingress.producing import content_of, parse_message, without_secrets
 from certpipe.ingress.refusal import RefusedError
 from schemas.upload import UploadMessage, UploadReply
 
@@ -27,10 +27,14 @@ OURS = "certpipe."
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one message: how its delivery ends, and what its producer is told."""
+    """What became of one message: how its delivery ends, what its producer is told.
+
+    `kept`: what goes to the dead letters in the place of a message that may hold a bundle in clear.
+    """
 
     settlement: Settlement
     reply: UploadReply
+    kept: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class ProducersDoor:
         publisher: carries the answers.
         service: the one way in.
         directory: tells whose a broker user is.
+        dead_letters: the exchange to which what is kept of a message is published.
         clock: waits.
         patience: how long a message is held while the database is away, before the broker gets it back. Holding is
             better than requeueing: the broker counts each return, and gives up at some number.
@@ -51,6 +56,7 @@ class ProducersDoor:
     publisher: Publisher
     service: IntakeService
     directory: Directory
+    dead_letters: str
     clock: Clock
     patience: Backoff = field(default_factory=lambda: Backoff(first=0.5, most=15.0, attempts=20))
 
@@ -70,10 +76,13 @@ class ProducersDoor:
         waiting, tries = deliveries, 0
         while waiting:
             verdicts = await asyncio.gather(*(self._judge(delivery) for delivery in waiting))
-            await self._end(
-                [(delivery, verdict) for delivery, verdict in zip(waiting, verdicts, strict=True) if verdict]
-            )
-            waiting = [delivery for delivery, verdict in zip(waiting, verdicts, strict=True) if verdict is None]
+            kept = await self._keep([verdict for verdict in verdicts if verdict and verdict.kept])
+            judged = [
+                (delivery, verdict if verdict and (kept or not verdict.kept) else None)
+                for delivery, verdict in zip(waiting, verdicts, strict=True)
+            ]
+            await self._end([(delivery, verdict) for delivery, verdict in judged if verdict])
+            waiting = [delivery for delivery, verdict in judged if verdict is None]
             tries += 1
             delay = self.patience.delay(tries) if waiting else None
             if waiting and (delay is None or await self.clock.wait(delay, until=stopping)):
@@ -90,12 +99,12 @@ class ProducersDoor:
         except (Unavailable, IdempotencyInFlightError):
             return None
         except IdempotencyConflictError:
-            return _refusal(message, [IDEMPOTENCY_CONFLICT.about("upload_id")])
+            return _refusal(delivery, message, [IDEMPOTENCY_CONFLICT.about("upload_id")])
         except (RefusedError, Rejected) as error:
-            return _refusal(message, error.problems)
+            return _refusal(delivery, message, error.problems)
         except Exception as error:  # noqa: BLE001 - one message that nobody foresaw must not stop all others
             LOG.error("a message of %s: %s", delivery.user_id, place(error))
-            return _refusal(message, [INTERNAL])
+            return _refusal(delivery, message, [INTERNAL])
 
     async def _producer(self, delivery: Delivery) -> Producer:
         """By the user that the broker itself proved; nothing in the body says whose an upload is."""
@@ -117,6 +126,16 @@ class ProducersDoor:
         )
         return Verdict(Settlement.ACK, UploadReply(accepted=True, upload_id=accepted.ref.id))
 
+    async def _keep(self, verdicts: Sequence[Verdict]) -> bool:
+        """Publish what is kept of these; false when that did not happen, and they have to wait."""
+        copies = [Message(exchange=self.dead_letters, routing_key="", body=verdict.kept or b"") for verdict in verdicts]
+        if copies:
+            try:
+                await self.publisher.publish(copies)
+            except Unavailable:
+                return False
+        return True
+
     async def _end(self, judged: Sequence[tuple[Delivery, Verdict]]) -> None:
         """Answer, then settle: a crash in between answers twice, and never not at all."""
         replies = [_reply(delivery, verdict.reply) for delivery, verdict in judged if _wants_reply(delivery)]
@@ -131,14 +150,14 @@ class ProducersDoor:
                 await self.inbox.settle(ended, settlement)
 
 
-def _refusal(message: UploadMessage | None, problems: Sequence[Problem]) -> Verdict:
-    """Answered, and kept in the dead letters; but not where it held a bundle in clear, which nothing may keep."""
+def _refusal(delivery: Delivery, message: UploadMessage | None, problems: Sequence[Problem]) -> Verdict:
+    """Answered, and kept in the dead letters; without its bundle where that may be in clear, which nothing may keep."""
     upload_id = message.upload_id if message else None
     codes = ", ".join(problem.code for problem in problems)
     LOG.warning("a producer's upload %s was refused: %s", upload_id, codes)
-    in_clear = message is not None and message.clear is not None
     reply = UploadReply(accepted=False, upload_id=upload_id, problems=tuple(problem.view() for problem in problems))
-    return Verdict(Settlement.ACK if in_clear else Settlement.DEAD_LETTER, reply)
+    kept = without_secrets(delivery.body)
+    return Verdict(Settlement.DEAD_LETTER if kept is None else Settlement.ACK, reply, kept)
 
 
 def _wants_reply(delivery: Delivery) -> bool:

@@ -34,6 +34,7 @@ class Room:
             self.publisher,
             self.scene.service,
             self.scene.directory,
+            "dead",
             self.clock,
             patience or Backoff(first=0.5, most=15, attempts=3, jitter=0),
         )
@@ -62,6 +63,11 @@ class Room:
     def reply(self) -> UploadReply:
         """The last answer."""
         return UploadReply.model_validate_json(self.publisher.published[-1].body)
+
+    @property
+    def kept(self) -> list[bytes]:
+        """What was published to the dead letters."""
+        return [message.body for message in self.publisher.published if message.exchange == "dead"]
 
     @property
     def codes(self) -> list[str]:
@@ -134,13 +140,17 @@ async def test_a_bundle_in_clear_is_sealed_where_the_operator_allows_it() -> Non
         assert json.loads(upload.box.ciphertext)["password"] == SECRET
 
 
-async def test_a_bundle_in_clear_that_is_not_allowed_is_answered_and_kept_nowhere(
+async def test_a_bundle_in_clear_that_is_not_allowed_is_answered_and_its_message_kept_without_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with running() as room:
-        assert await room.end_of(room.message(sealed=None, clear=CLEAR)) is Settlement.ACK
+        message = room.message(sealed=None, clear=CLEAR)
+        assert await room.end_of(message) is Settlement.ACK
         assert room.codes == ["clear_not_allowed"]
         assert not room.scene.store.rows
+        (kept,) = room.kept
+        assert json.loads(kept).items() >= {name: message[name] for name in message if name != "clear"}.items()
+        assert not any(secret.encode() in kept for secret in (*CLEAR.values(), json.dumps(SECRET)[1:-1]))
     assert SECRET not in caplog.text
     assert SECRET.encode() not in room.publisher.published[-1].body
 
@@ -171,7 +181,7 @@ async def test_another_organizations_party_is_not_found() -> None:
         json.dumps({"version": 2}).encode(),
         json.dumps({"upload_id": "x", "party_id": None, "kind": "pfx"}).encode(),
         b'{"a":' * 10_000,
-        b'{"password": "' + b"x" * 600_000 + b'"}',
+        b'{"a": "' + b"x" * 600_000 + b'"}',
     ],
 )
 async def test_a_malformed_message_is_answered_and_kept(body: bytes) -> None:
@@ -182,15 +192,46 @@ async def test_a_malformed_message_is_answered_and_kept(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"password": "' + SECRET.encode() + b'"}',
+        b'{"clear": {"password": "' + SECRET.encode(),
+        b'{"version": 1, "version": 1, "clear": {"private_key": "' + SECRET.encode() + b'"}}',
+        b'{"\\u0063lear": "' + SECRET.encode() + b'"}',
+        json.dumps({"sealed": {**SEALED, "password": SECRET}}, ensure_ascii=False).encode(),
+    ],
+)
+async def test_a_malformed_message_that_may_hold_a_bundle_is_kept_without_it(body: bytes) -> None:
+    async with running() as room:
+        for user in ("old-erp", "stranger"):
+            assert await room.end_of(body, user=user) is Settlement.ACK
+            assert room.codes
+        assert len(room.kept) == 2
+        assert not any(SECRET.encode() in kept for kept in room.kept)
+
+
+async def test_a_message_waits_until_what_is_kept_of_it_is_kept() -> None:
+    async with running() as room:
+        room.publisher.away = True
+        ending = asyncio.create_task(room.end_of(room.message(sealed=None, clear=CLEAR)))
+        await _until_waiting(room)
+        room.publisher.away = False
+        room.clock.tick_shorter_than(60)
+        assert await ending is Settlement.ACK
+        assert len(room.kept) == 1
+        assert room.codes == ["clear_not_allowed"]
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"sealed": None},
-        {"clear": CLEAR},
         {"extra": 1},
         {"sealed": {**SEALED, "ciphertext": "%%%"}},
         {"sealed": {**SEALED, "ciphertext": "ñ", "format": "jwe"}},
         {"sealed": {**SEALED, "format": "zip"}},
         {"sealed": {**SEALED, "kid": ""}},
+        {"clear": CLEAR},
         {"sealed": None, "clear": {**CLEAR, "password": SECRET * 200}},
         {"sealed": None, "clear": {**CLEAR, "password": [SECRET]}},
         {"sealed": None, "clear": {**CLEAR, SECRET[:3]: 1, "certificate": SECRET * 9_000}},
@@ -200,7 +241,9 @@ async def test_a_message_that_breaks_the_schema_is_kept_and_never_quoted(
     change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running() as room:
-        assert await room.end_of(room.message(**change), user="old-erp") is Settlement.DEAD_LETTER
+        end = Settlement.ACK if change.get("clear") else Settlement.DEAD_LETTER
+        assert await room.end_of(room.message(**change), user="old-erp") is end
+        assert len(room.kept) == (end is Settlement.ACK)
         assert not room.reply.accepted
         assert SECRET not in room.publisher.published[-1].body.decode()
     assert SECRET not in caplog.text
