@@ -39,6 +39,7 @@ log: Final = logging.getLogger(__name__)
 PR_SET_DUMPABLE: Final = 4
 In = TypeVar("In")
 Out = TypeVar("Out")
+Refusal = TypeVar("Refusal", bound=Exception)
 
 
 class RefusedToStart(Exception):  # noqa: N818 - it is what the operator reads
@@ -159,24 +160,28 @@ def main(role: str, role_of: Role) -> None:
 
 
 def run(role: str, life: Coroutine[None, None, None]) -> None:
-    """Run to the end; what the operator can mend is told in one line, with exit code 2."""
+    """Run to the end; what the operator can mend is told in one line, with exit code 2, and a defect with 70."""
     harden()
     try:
         asyncio.run(life)
     except* REFUSALS as refusals:
-        sys.stderr.write("".join(f"certpipe {role}: {no}\n" for no in refusals.exceptions))
+        sys.stderr.write("".join(f"certpipe {role}: {no}\n" for no in _flat(refusals)))
         sys.exit(2)
     except* Unavailable as aways:
         sys.stderr.write("".join(f"certpipe {role}: {_told(away)}\n" for away in _flat(aways)))
         sys.exit(2)
+    except* Exception as defects:  # noqa: BLE001 - no traceback: the text of an unknown error may quote anything
+        told = (f"certpipe {role}: this should not have happened ({place(error)})\n" for error in _flat(defects))
+        sys.stderr.write("".join(told))
+        sys.exit(70)
 
 
-def _flat(group: BaseExceptionGroup[Unavailable]) -> Iterator[Unavailable]:
+def _flat(group: BaseExceptionGroup[Refusal]) -> Iterator[Refusal]:
     for error in group.exceptions:
-        if isinstance(error, Unavailable):
-            yield error
-        else:
+        if isinstance(error, BaseExceptionGroup):
             yield from _flat(error)
+        else:
+            yield error
 
 
 def _told(away: Unavailable) -> str:
