@@ -28,6 +28,17 @@ def _without_text(_logger: WrappedLogger, _name: str, event: EventDict) -> Event
     return event
 
 
+class _FirstLine(logging.Filter):
+    """Of what asyncio tells of a task that failed unseen, the sentence alone: below it stands the exception's text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().partition("\n")[0], None
+        return True
+
+
+_FIRST_LINE = _FirstLine()
+
+
 def configure(*, role: str, level: str, pretty: bool | None = None) -> None:
     """Send every log line to standard error: JSON, or for people where standard error is a terminal."""
     pretty = sys.stderr.isatty() if pretty is None else pretty
@@ -54,6 +65,7 @@ def configure(*, role: str, level: str, pretty: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("asyncio").addFilter(_FIRST_LINE)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
 
