@@ -197,7 +197,12 @@ class EmbeddedPostgres:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        out, _ = await process.communicate(text.encode())
+        try:
+            out, _ = await process.communicate(text.encode())
+        finally:
+            if process.returncode is None:  # given up
+                process.kill()
+                await process.wait()
         if process.returncode:
             raise RuntimeError(f"{words[0]} failed:\n{out.decode(errors='replace')}")
 
