@@ -1,5 +1,7 @@
 """What was sent, field by field, before anything is made of it; and what was wrong with its shape."""
 
+from dataclasses import replace
+
 from certpipe.core.problems import Problem
 from certpipe.ingress.problems import DUPLICATE_FIELD, INVALID_FIELD, UNKNOWN_FIELD
 from certpipe.ingress.strictjson import is_clean
@@ -37,7 +39,8 @@ class Form:
     def expects(self, name: str | None) -> bool:
         """Note that a field of this name came; false, with a problem, when it is unknown or came before."""
         if name is None or name not in self.known:
-            self.problems.append(UNKNOWN_FIELD.about(echo(name or "")))
+            known = "Known: " + ", ".join(sorted(self.known))
+            self.problems.append(replace(UNKNOWN_FIELD, field=echo(name or ""), hint=known))
             return False
         if name in self.seen:
             self.problems.append(DUPLICATE_FIELD.about(name))

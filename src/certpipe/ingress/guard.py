@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from aiohttp import web
@@ -123,7 +124,8 @@ def _check_query(request: web.Request, route: Route) -> None:
     problems = []
     for name in dict.fromkeys(request.query):
         if name not in route.queries:
-            problems.append(UNKNOWN_PARAMETER.about(echo(name)))
+            known = f"Known here: {', '.join(sorted(route.queries)) or 'none'}"
+            problems.append(replace(UNKNOWN_PARAMETER, field=echo(name), hint=known))
         elif len(request.query.getall(name)) > 1:
             problems.append(INVALID_PARAMETER.about(name))
     if problems:

@@ -1,7 +1,8 @@
 """A JSON body: an upload with its files in base64, or a small resource."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -26,6 +27,16 @@ Model = TypeVar("Model", bound=BaseModel)
 MOST_JSON_BYTES = 256 * 1024
 MOST_WIRE_BYTES = 3 * MOST_WIRE_FILE_BYTES
 MOST_SMALL_BYTES = 16 * 1024
+_HINTS: Final = {
+    "missing": "This field is needed",
+    "extra_forbidden": "Leave it out",
+    "uuid_parsing": "This field is a UUID",
+    "uuid_type": "This field is a UUID",
+    "string_type": "This field is a text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "value_error": "One line of printable characters, and not only blanks",
+}
 NOT_SATS_SIZE = replace(NOT_SATS, message_en="The body is larger than any two files of SAT")
 
 
@@ -55,12 +66,22 @@ async def read_model(request: web.Request, model: type[Model]) -> Model:
 def faults(error: ValidationError) -> list[Problem]:
     """What pydantic found, told by place and kind alone: its own texts quote what was sent."""
     found = []
-    for fault in error.errors(include_input=False, include_context=False, include_url=False):
+    for fault in error.errors(include_input=False, include_url=False):
         problem = UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else INVALID_FIELD
-        if fault["type"] == "missing":
-            problem = replace(INVALID_FIELD, hint="This field is needed")
-        found.append(problem.about(echo(".".join(str(step) for step in fault["loc"])) or "body"))
+        where = echo(".".join(str(step) for step in fault["loc"])) or "body"
+        hint = _hint(fault["type"], fault.get("ctx", {})) if fault["loc"] else None
+        found.append(replace(problem, field=where, hint=hint))
     return found
+
+
+def _hint(fault: str, context: Mapping[str, Any]) -> str | None:
+    """What the field should be; of the context, only what our own schema says."""
+    if fault in {"enum", "literal_error"}:
+        return f"One of: {context['expected']}"
+    if fault in {"string_too_short", "string_too_long"}:
+        bound = "At least {min_length}" if "min_length" in context else "At most {max_length}"
+        return f"{bound.format_map(context)} characters"
+    return _HINTS.get(fault)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

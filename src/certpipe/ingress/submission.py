@@ -1,7 +1,7 @@
 """From the fields that were sent to a bundle for a party: every fault of the shape at once."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from certpipe.core.bundle import Bundle
@@ -80,13 +80,13 @@ def _party(form: Form, problems: list[Problem]) -> UUID | None:
     text = form.texts.get("party_id")
     party_id = parse_uuid(text) if text else None
     if text and party_id is None:
-        problems.append(INVALID_FIELD.about("party_id"))
+        problems.append(replace(INVALID_FIELD, field="party_id", hint="This field is a UUID"))
     return party_id
 
 
 def _kind(form: Form, problems: list[Problem]) -> Kind | None:
     text = form.texts.get("kind")
     if text and text not in set(Kind):
-        problems.append(INVALID_FIELD.about("kind"))
+        problems.append(replace(INVALID_FIELD, field="kind", hint=f"One of: {', '.join(Kind)}"))
         return None
     return Kind(text) if text else None

@@ -36,18 +36,21 @@ _ENTRIES = (
         "Parece que los archivos .cer y .key están invertidos",
         "The .cer and the .key look swapped",
         field=CERTIFICATE,
+        hint="Envíe cada archivo en su lugar / Send each file in its place",
     ),
     Problem(
         "wrong_file_type",
         "El archivo no es un certificado: es {what}",
         "The file is not a certificate: it is {what}",
         field=CERTIFICATE,
+        hint="Envíe el archivo .cer que entregó el SAT / Send the .cer file that SAT issued",
     ),
     Problem(
         "cer_unreadable",
         "No se pudo leer el certificado (.cer); está dañado o incompleto",
         "The certificate (.cer) cannot be read; it is damaged or incomplete",
         field=CERTIFICATE,
+        hint="Descárguelo de nuevo del SAT y envíelo tal cual / Download it from SAT again and send it as it is",
     ),
     Problem(
         "key_too_weak",
@@ -62,6 +65,8 @@ _ENTRIES = (
         "No se pudo leer la llave privada (.key)",
         "The private key (.key) cannot be read",
         field=PRIVATE_KEY,
+        hint="Envíe tal cual el archivo .key que generó con el certificado"
+        " / Send the .key file that was made with the certificate, as it is",
     ),
     Problem(
         "key_not_encrypted",
