@@ -301,3 +301,39 @@ async def test_a_certificate_that_was_replaced_is_not_forwarded_any_more(databas
         assert (row["state"], row["epoch"], row["due_at"]) == ("superseded", old.epoch + 1, None)
         assert (await house.events(old.id))[-1] == (4, "upload.superseded", "forward", None)
         assert await house.count("handoffs", "upload_id = $1", old.id) == 0
+
+
+async def test_a_newer_certificate_waits_while_an_older_one_of_its_party_is_being_sent(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        old = await house.stored()
+        assert [one.ref for one in await house.forward.load([old])] == [old]
+        new, other = await house.stored(), await house.stored(kind=Kind.FIEL)
+        await house.backlog.dispatched([new])
+        assert [one.ref for one in await house.forward.load([new, other])] == [other]
+        await house.backlog.close()
+        row = await house.row(new.id)
+        assert (row["state"], row["epoch"]) == ("stored", new.epoch)
+        assert 0 < row["due_in"] <= 1, "the note of its dispatch does not put it off"
+        assert await house.count("handoffs", "upload_id = $1", new.id) == 0
+        await house.forward.settle([forwarded(old)])
+        assert [one.ref for one in await house.forward.load([new])] == [new]
+
+
+async def test_an_older_certificate_whose_attempt_has_ended_keeps_nobody_waiting(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        old = await house.stored()
+        await house.forward.load([old])
+        await house.forward.settle([postponed(old)])
+        new = await house.stored()
+        assert [one.ref for one in await house.forward.load([new])] == [new]
+
+
+async def test_an_attempt_that_a_crash_cut_off_keeps_nobody_waiting_for_long(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        old = await house.stored()
+        await house.forward.load([old])
+        await house.database.execute(
+            "UPDATE certpipe.handoffs SET intended_at = intended_at - interval '3 minutes' WHERE upload_id = $1", old.id
+        )
+        new = await house.stored()
+        assert [one.ref for one in await house.forward.load([new])] == [new]

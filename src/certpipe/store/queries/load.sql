@@ -24,11 +24,21 @@ ORDER BY u.id, p.part
 -- name: stored
 -- Records the intents before anything is sent, and ends what a newer certificate has replaced. An intent that could not
 -- be inserted (xmax tells) was there before, even when a concurrent load recorded it after this statement began.
+-- While an older upload of the party is being sent, a newer one waits: the older, arriving last, would count there. An
+-- attempt begins with its intent, ends with a change of its row, and takes no two minutes.
 WITH held AS MATERIALIZED (
     SELECT u.id, u.kind, u.certificate_id,
         EXISTS (
             SELECT FROM certpipe.certificates c WHERE c.id = u.certificate_id AND c.replaced_at IS NULL
-        ) AS active
+        ) AS active,
+        EXISTS (
+            SELECT
+            FROM certpipe.uploads o
+            JOIN certpipe.handoffs f ON f.upload_id = o.id
+            WHERE o.party_id = u.party_id AND o.kind = u.kind AND o.due_at IS NOT NULL AND o.certificate_id IS NOT NULL
+              AND o.state = 'stored' AND o.accepted_order < u.accepted_order
+              AND f.received_at IS NULL AND f.intended_at >= o.updated_at AND f.intended_at > now() - interval '2 minutes'
+        ) AS behind
     FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
     JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
     WHERE u.state = 'stored'
@@ -43,15 +53,21 @@ WITH held AS MATERIALIZED (
 ), told AS (
     INSERT INTO certpipe.events (upload_id, sequence, organization_id, type, stage, attempt)
     SELECT id, epoch, organization_id, 'upload.superseded', 'forward', nullif(attempt, 0) FROM superseded
+), waiting AS (
+    -- Dispatched already, so that the coming note of its dispatch does not put it off.
+    UPDATE certpipe.uploads u
+    SET dispatched_at = now(), due_at = now() + interval '1 second'
+    FROM held h
+    WHERE u.id = h.id AND h.active AND h.behind
 ), wanted AS MATERIALIZED (
     SELECT h.id, d.destination
     FROM held h
     JOIN unnest($3::text[], $4::text[]) AS d (kind, destination) ON d.kind = h.kind::text
-    WHERE h.active
+    WHERE h.active AND NOT h.behind
 ), intended AS (
     INSERT INTO certpipe.handoffs AS f (upload_id, destination)
     SELECT id, destination FROM wanted
-    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = f.intended_at
+    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = now()
     RETURNING upload_id, destination, xmax <> 0 AND received_at IS NULL AS open
 ), before AS MATERIALIZED (
     SELECT upload_id AS id, array_agg(destination) AS destinations FROM intended WHERE open GROUP BY upload_id
@@ -62,5 +78,5 @@ FROM held h
 JOIN certpipe.uploads u ON u.id = h.id
 JOIN certpipe.parts p ON p.certificate_id = h.certificate_id
 LEFT JOIN before b ON b.id = h.id
-WHERE h.active
+WHERE h.active AND NOT h.behind
 ORDER BY u.id, p.part
