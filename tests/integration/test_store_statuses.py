@@ -82,6 +82,17 @@ async def test_no_next_attempt_is_told_before_a_try_has_failed_or_after_the_end(
             assert status.ended is (ref is dead)
 
 
+async def test_no_next_attempt_is_told_while_one_is_under_way(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        ref = await house.stored()
+        await house.forward.settle([postponed(ref, 0)])
+        await house.backlog.dispatched([UploadRef(id=ref.id, epoch=ref.epoch + 1)])
+        await house.backlog.close()
+        status = await house.statuses.upload(ref.id, [house.organization.id])
+        assert status is not None
+        assert (status.attempt, status.next_attempt_at) == (1, None)
+
+
 async def test_another_organizations_upload_is_as_unknown_as_a_random_one(database_url: str) -> None:
     async with storehouse(database_url) as house:
         ref = await house.stored()

@@ -88,7 +88,7 @@ def _status(row: Record) -> UploadStatus:
         attempt=row["attempt"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        next_attempt_at=row["due_at"] if row["attempt"] > 0 else None,
+        next_attempt_at=row["next_at"] if row["attempt"] > 0 else None,
         certificate_id=row["certificate_id"],
         certificate=None if row["facts"] is None else facts_of(row["facts"]),
         problems=views_of(row["problems"]),

@@ -1,6 +1,8 @@
 -- name: upload_columns
+-- next_at: of what is dispatched, `due_at` only says when the reconciler looks.
 SELECT u.id, u.organization_id, u.party_id, u.kind::text AS kind, u.state::text AS state,
-    certpipe.ended(u.state, u.is_check) AS ended, u.epoch, u.attempt, u.created_at, u.updated_at, u.due_at,
+    certpipe.ended(u.state, u.is_check) AS ended, u.epoch, u.attempt, u.created_at, u.updated_at,
+    CASE WHEN u.dispatched_at IS NULL THEN u.due_at END AS next_at,
     u.certificate_id, u.facts, u.problems, u.warnings,
     (
         SELECT coalesce(json_agg(json_build_object(
