@@ -6,6 +6,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from bench import arms, grounds, latency
@@ -17,17 +18,21 @@ from bench.rounds import WARM_UP, Round, measure
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: rounds, the uploads of each contender in a round, requests on the idle system."""
+    """How much is measured: rounds, the uploads of each contender in a round, requests on the idle system.
+
+    `seconds`: no further round begins when it would end later than this.
+    """
 
     rounds: int
+    seconds: float
     certpipe: int
     skipped: int
     checked: int
     requests: int
 
 
-WHOLE: Final = Plan(rounds=5, certpipe=4_000, skipped=600, checked=200, requests=200)
-QUICK: Final = Plan(rounds=2, certpipe=1_500, skipped=250, checked=80, requests=60)
+WHOLE: Final = Plan(rounds=5, seconds=500, certpipe=4_000, skipped=600, checked=200, requests=200)
+QUICK: Final = Plan(rounds=2, seconds=90, certpipe=1_500, skipped=150, checked=50, requests=60)
 
 
 async def run(plan: Plan, layout: str, python: Path, command: str) -> Report:
@@ -42,8 +47,11 @@ async def run(plan: Plan, layout: str, python: Path, command: str) -> Report:
     with tempfile.TemporaryDirectory(prefix="certpipe-bench-") as folder:
         async with grounds.opened(Path(folder), python, parties=parties) as ground:
             facts = await about(ground, command, layout)
-            rounds = []
+            rounds: list[Round] = []
+            began = monotonic()
             for number in range(plan.rounds):
+                if (monotonic() - began) * (number + 1) > plan.seconds * number:
+                    break
                 for arm, uploads in contenders:
                     rounds.append(await measure(arm, ground, uploads=uploads, first_party=number * each))
                     _tell(number, rounds[-1])

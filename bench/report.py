@@ -62,11 +62,13 @@ class Report:
 
     def speeds(self) -> Sequence[Row]:
         """A row per contender under a heading."""
-        ratios, rows = self.ratios(), [("contender", "uploads/s", "least", "most", "CPU ms/upload", "certpipe is")]
+        ours = sum(self.cpu_ms(self.arms[0]).values())
+        rows: list[Row] = [("contender", "uploads/s", "least", "most", "certpipe is", "CPU ms/upload", "of certpipe's")]
         for arm in self.arms:
             rates, cpu = self.rates(arm), sum(self.cpu_ms(arm).values())
-            times = f"{ratios[arm]:.1f}x" if arm in ratios else ""
-            rows.append((arm, f"{median(rates):.1f}", f"{min(rates):.1f}", f"{max(rates):.1f}", f"{cpu:.2f}", times))
+            times = f"{self.ratios()[arm]:.1f}x" if arm in self.ratios() else ""
+            speeds = (f"{rate:.1f}" for rate in (median(rates), min(rates), max(rates)))
+            rows.append((arm, *speeds, times, f"{cpu:.2f}", f"{cpu / ours:.1f}x"))
         return rows
 
     def delays(self) -> Sequence[Row]:
