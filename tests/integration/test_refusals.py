@@ -40,7 +40,7 @@ def refusal_in(root: Path, role: str, environment: Mapping[str, str]) -> str:
     said = done.stdout + done.stderr
     assert done.returncode == 2, said
     assert "Traceback" not in said
-    lines = said.splitlines()
+    lines = done.stderr.splitlines()
     assert len(lines) == 1, said
     assert lines[0].startswith(f"certpipe {role}: ")
     return lines[0]
