@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from certpipe.core.bundle import Bundle
 from certpipe.crypto.envelope import EnvelopeWrapper
 from certpipe.crypto.keys.local import LocalKeyProvider
 from certpipe.crypto.opening import BoxOpener
 from certpipe.process import Process, Service, main
+from certpipe.runtime.offload import Offload
 from certpipe.stages.encrypt import Encrypt
 from certpipe.store.ledgers.encrypt import EncryptLedger
 from schemas.status import Stage
@@ -16,11 +18,16 @@ from schemas.status import Stage
 async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
     """The encrypt stage."""
     keys = process.settings.keys
+    run: Offload[Bundle] = Offload(threads=1)
     step = Encrypt(
         opener=BoxOpener.from_folder(keys),
         wrapper=EnvelopeWrapper(LocalKeyProvider.from_folder(keys)),
+        run=run,
     )
-    yield [process.worker(Stage.ENCRYPT, step, EncryptLedger(process.database, process.hinter))]
+    try:
+        yield [process.worker(Stage.ENCRYPT, step, EncryptLedger(process.database, process.hinter))]
+    finally:
+        run.close()
 
 
 if __name__ == "__main__":

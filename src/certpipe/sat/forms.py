@@ -174,7 +174,8 @@ def _decoded(joined: bytes) -> bytes | None:
 def canonical(bundle: Bundle) -> Bundle:
     """A bundle that was proved before, in its canonical form: DER files, and the password text that opens the key.
 
-    Cheap: the key is opened only when the password has more than one reading. Raises `Rejected` when it was not proved.
+    The key is opened, which may cost 250 ms of CPU, only when the password has more than one reading; else it is cheap.
+    Raises `Rejected` when it was not proved.
     """
     certificate = sniff(bundle.certificate, frozenset({Form.CERTIFICATE}))
     key = sniff(bundle.private_key, KEY_FORMS)
@@ -182,9 +183,9 @@ def canonical(bundle: Bundle) -> Bundle:
         raise Rejected(problem("cer_unreadable"))
     if key.form is not Form.ENCRYPTED_KEY:
         raise Rejected(problem("key_unreadable"))
-    readings = list(dict.fromkeys(each.text for each in passwords.candidates(bundle.password)))
-    if len(readings) == 1:
-        password = readings[0]
+    texts = passwords.readings(bundle.password)
+    if len(texts) == 1:
+        password = texts[0]
     else:
         password = private_key.unlock(private_key.read(key.der), bundle.password).candidate.text
     return Bundle(certificate=certificate.der, private_key=key.der, password=password)

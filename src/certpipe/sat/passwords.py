@@ -43,5 +43,10 @@ def candidates(password: str) -> Iterator[Candidate]:
                 yield Candidate(form, encoded, _joined(without_es, name, "en "), _joined(without_en, name, "as "))
 
 
+def readings(password: str) -> list[str]:
+    """The different texts among its candidates: usually one."""
+    return list(dict.fromkeys(each.text for each in candidates(password)))
+
+
 def _joined(without: str, name: str, preposition: str) -> str:
     return ", ".join(part for part in (without, preposition + name if name else "") if part)

@@ -1,9 +1,12 @@
 from dataclasses import dataclass
 
+from certpipe.core.bundle import Bundle
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.custody import Opener, Wrapper
+from certpipe.core.ports.runtime import Run
 from certpipe.core.uploads import Encrypted, PartBinding, Validated
 from certpipe.sat.forms import canonical
+from certpipe.sat.passwords import readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +15,10 @@ class Encrypt:
 
     opener: Opener
     wrapper: Wrapper
+    run: Run[Bundle]
 
     async def __call__(self, upload: Validated) -> Encrypted:
-        bundle = canonical(self.opener.open(upload.box, upload.binding))
+        bundle = await self._canonical(self.opener.open(upload.box, upload.binding))
         certificate_id = uuid7()
         return Encrypted(
             ref=upload.ref,
@@ -23,3 +27,9 @@ class Encrypt:
             facts=upload.facts,
             parts=await self.wrapper.wrap(bundle, PartBinding(upload.organization_id, certificate_id)),
         )
+
+    async def _canonical(self, bundle: Bundle) -> Bundle:
+        """Off the event loop where the key has to be opened."""
+        if len(readings(bundle.password)) == 1:
+            return canonical(bundle)
+        return await self.run(lambda: canonical(bundle))

@@ -12,6 +12,7 @@ from certpipe.core.bundle import Bundle
 from certpipe.core.clock import SystemClock
 from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ids import uuid7
+from certpipe.core.ports.runtime import Run
 from certpipe.core.problems import Problem
 from certpipe.core.uploads import BoxBinding, Encrypted, Part, Receipt, Received, Stored, Validated
 from certpipe.crypto.envelope import EnvelopeUnwrapper, EnvelopeWrapper
@@ -57,8 +58,8 @@ def validate(anchors: Anchors) -> Validate:
     return Validate(opener=OPENER, anchors=anchors, environment=Environment.UAT, clock=At(), run=here)
 
 
-async def encrypted(validated: Validated) -> Encrypted:
-    return await Encrypt(opener=OPENER, wrapper=EnvelopeWrapper(PROVIDER))(validated)
+async def encrypted(validated: Validated, run: Run[Bundle] = here) -> Encrypted:
+    return await Encrypt(opener=OPENER, wrapper=EnvelopeWrapper(PROVIDER), run=run)(validated)
 
 
 class Destination:
@@ -101,6 +102,22 @@ async def test_a_bundle_comes_out_at_the_destination_byte_for_byte(validate: Val
     assert destination.got is not None
     got = destination.got
     assert (got.certificate, got.private_key, got.password) == (csd.certificate, csd.private_key, csd.password)
+
+
+async def test_only_a_password_of_several_readings_has_its_key_opened_and_that_off_the_loop(
+    validate: Validate, csd: Bundle
+) -> None:
+    ran: list[Bundle] = []
+
+    async def elsewhere(work: Callable[[], Bundle]) -> Bundle:
+        ran.append(work())
+        return ran[-1]
+
+    await encrypted(await validate(received(csd)), elsewhere)
+    assert ran == []
+    broken = Bundle(certificate=csd.certificate, private_key=csd.private_key, password=f"{csd.password}\n")
+    await encrypted(await validate(received(broken)), elsewhere)
+    assert [bundle.password for bundle in ran] == [csd.password]
 
 
 async def test_a_bad_bundle_is_refused_with_all_its_problems_and_what_could_be_read(
