@@ -100,7 +100,7 @@ def tell_wrong_use(error: typer.TyperException) -> ExitCode:
         typer.echo(error.format_message(), err=True)
         return ExitCode.WRONG_USE
     path = context.command_path if context else "certpipe"
-    typer.echo(f"certpipe: {error.format_message()}", err=True)
+    typer.echo(f"certpipe: {error.format_message().replace('Value error, ', '')}", err=True)
     typer.echo(f"  → see: {path} --help", err=True)
     return ExitCode.WRONG_USE
 

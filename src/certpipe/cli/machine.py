@@ -56,7 +56,7 @@ def _data_folder(folder: Path) -> Finding:
 
 
 def _folder_contents(name: str, folder: Path, status: os.stat_result) -> Finding:
-    if status.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid() or not os.access(folder, os.R_OK | os.X_OK):
         return wrong(name, f"{folder} belongs to another user", "run as that user, or set CERTPIPE_DATA_DIR.")
     file = folder / "VERSION"
     found = file.read_text(encoding="ascii", errors="replace").strip()[:20] if file.is_file() else VERSION
@@ -73,14 +73,16 @@ def _folder_contents(name: str, folder: Path, status: os.stat_result) -> Finding
 
 def _keys(folder: Path) -> Finding:
     name = "keys"
-    if not folder.exists():
-        return skipped(name, f"{folder} is not there; certpipe keys init makes it")
     try:
+        if not folder.exists():
+            return skipped(name, f"{folder} is not there; certpipe keys init makes it")
         files = key_files(folder)
         missing = [kind.value for kind in KeyKind if kind not in {file.kind for file in files}]
         for file in files:
             read_key(file)
         read_public(folder)
+    except OSError as error:  # of a folder above
+        return wrong(name, f"{folder}: {(error.strerror or '').lower()}", "run as the user whose keys they are.")
     except KeyFolderError as error:
         found, _, remedy = str(error).partition("; ")
         return wrong(name, found, remedy or "certpipe keys init makes what is missing.")

@@ -73,6 +73,8 @@ _ENTRIES = (
         "La llave privada no está protegida con contraseña",
         "The private key is not protected by a password",
         field=PRIVATE_KEY,
+        hint="Envíe el archivo .key original, no uno convertido con otro programa"
+        " / Send the original .key file, not one that another program converted",
     ),
     Problem(
         "key_alg_unsupported",

@@ -52,6 +52,12 @@ def test_an_open_data_folder_is_told_with_its_remedy(look: Look, tmp_path: Path)
     assert "chmod 700" in str(look("data folder").hint)
 
 
+def test_a_key_folder_that_cannot_be_looked_at_is_wrong(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CERTPIPE_KEYS_DIR", "k" * 300)
+    assert look("keys").verdict is Verdict.WRONG
+    assert "name too long" in look("keys").found
+
+
 def test_a_data_folder_of_another_version_is_wrong(look: Look, tmp_path: Path) -> None:
     (tmp_path / "data" / "VERSION").write_text("999\n")
     assert look("data folder").verdict is Verdict.WRONG
