@@ -75,13 +75,19 @@ class WaitingRoom:
         """Look after who waits, until the room closes."""
         async with asyncio.TaskGroup() as tasks:
             if self._hints is not None:
-                tasks.create_task(self._hints.listen(self._hinted.set, self._closing))
+                tasks.create_task(self._listen(self._hints))
             while not self._closing.is_set():
                 self._hinted.clear()
                 if self._waiters:
                     await self._look()
                     await self._clock.wait(self._least_pause, until=self._closing)
                 await self._clock.wait(self._most_pause, until=self._hinted)
+
+    async def _listen(self, hints: Hints) -> None:
+        try:
+            await hints.listen(self._hinted.set, self._closing)
+        except Exception as error:  # noqa: BLE001 - without hints the looks are regular, and nobody waits in vain
+            LOG.error("no more hints: %s", place(error))
 
     def close(self) -> None:
         """Let everybody go, and end `run`."""

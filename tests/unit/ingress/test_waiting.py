@@ -1,7 +1,7 @@
 """One hub for all who wait."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -145,3 +145,24 @@ async def test_between_two_looks_there_is_a_pause_however_many_hints_come() -> N
         assert len(room.store.looks) == looks
         waiter.cancel()
         await asyncio.wait([waiter])
+
+
+class Broken:
+    """Hints that end by a defect."""
+
+    async def listen(self, _heard: Callable[[], None], _stopping: asyncio.Event) -> None:
+        raise ValueError("a defect")
+
+
+async def test_hints_that_break_leave_the_regular_looks() -> None:
+    room = Room()
+    room.room = WaitingRoom(room.store, room.clock, Broken())
+    task = asyncio.create_task(room.room.run())
+    await settle()
+    waiter = room.waiter(room.one)
+    room.store.states[room.one] = (State.FORWARDED, 4)
+    await room.pass_time()
+    await room.pass_time()
+    assert waiter.done()
+    room.room.close()
+    await task
