@@ -242,7 +242,8 @@ def _as(user: pwd.struct_passwd) -> Sequence[str]:
     if os.geteuid() != 0:
         return []
     right = "-all,+dac_override"
-    who = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    # Without the bit, access(2), by which PostgreSQL looks for its own programs, leaves the right out of account.
+    who = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--securebits=+no_setuid_fixup"]
     return ["setpriv", *who, f"--inh-caps={right}", f"--ambient-caps={right}", "--"]
 
 
