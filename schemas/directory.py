@@ -18,8 +18,11 @@ def _printable(name: str) -> str:
 Rfc = Annotated[str, Field(min_length=12, max_length=13, description="12 or 13 characters, in capitals")]
 Name = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]
 
+OPERATOR_SCOPE = "ops:act"
+"""The scope of a token with which operators ask: they make organizations and producers."""
 
-class MemberRole(StrEnum):
+
+class Role(StrEnum):
     """What a member may do: owners and admins manage parties, every member submits and reads."""
 
     OWNER = "owner"
@@ -27,7 +30,7 @@ class MemberRole(StrEnum):
     MEMBER = "member"
 
 
-class PartyType(StrEnum):
+class PartyKind(StrEnum):
     """What a party is called at its vendor."""
 
     ENTRY = "entry"
@@ -48,7 +51,7 @@ class OrganizationView(Contract):
     id: UUID
     rfc: str
     name: str
-    role: MemberRole | None
+    role: Role | None
 
 
 class OrganizationList(Contract):
@@ -61,7 +64,7 @@ class PartyBody(Contract):
     """What is put of a party."""
 
     organization_id: UUID
-    kind: PartyType
+    kind: PartyKind
     rfc: Rfc
     name: Name
 
@@ -71,7 +74,7 @@ class PartyView(Contract):
 
     id: UUID
     organization_id: UUID
-    kind: PartyType
+    kind: PartyKind
     rfc: str
     name: str
 

@@ -14,11 +14,11 @@ from joserfc.jwk import ECKey
 from certpipe.core.clock import Clock, SystemClock
 from certpipe.development.files import write_private
 from certpipe.settings import DEVELOPMENT_ISSUER
+from schemas.directory import OPERATOR_SCOPE
 
 ISSUER = DEVELOPMENT_ISSUER
 AUDIENCE = "certpipe"
 ALGORITHM = "ES256"
-OPERATOR_SCOPE = "ops:act"
 
 
 @dataclass(frozen=True, slots=True)

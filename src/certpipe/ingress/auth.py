@@ -17,11 +17,11 @@ from joserfc.errors import JoseError, SecurityWarning
 from certpipe.core.clock import Clock
 from certpipe.ingress.jwks import KeySource, VerifyingKey
 from certpipe.ingress.strictjson import is_clean, parse_object
+from schemas.directory import OPERATOR_SCOPE
 
 MOST_BYTES = 8 * 1024
 MOST_SUBJECT = 255
 MOST_PROVED = 1_000
-OPERATOR_SCOPE = "ops:act"
 # An ID token is `JWT` too; it does not pass, because its audience is the client and never this service.
 TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt"})
 # Headers by which a sender would choose the key or the rules of its own check.

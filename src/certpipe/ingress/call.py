@@ -15,6 +15,7 @@ from certpipe.ingress.keys import DIRECTORY
 from certpipe.ingress.problems import FORBIDDEN, INVALID_PARAMETER, NOT_FOUND
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.submission import parse_uuid
+from schemas.directory import OPERATOR_SCOPE
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Key = TypeVar("Key")
@@ -87,7 +88,7 @@ class Call:
     def needs_operator(self) -> None:
         """Only operators pass."""
         if not self.principal.operator:
-            raise RefusedError(replace(FORBIDDEN, hint="This needs the scope `ops:act`"))
+            raise RefusedError(replace(FORBIDDEN, hint=f"This needs the scope `{OPERATOR_SCOPE}`"))
 
     def gone(self) -> bool:
         """Whether the client hung up."""

@@ -21,7 +21,7 @@ from certpipe.ingress.problems import (
 )
 from certpipe.sat.problems import problem
 from schemas.base import Kind
-from schemas.directory import OrganizationBody, PartyBody, PartyType, ProducerBody
+from schemas.directory import OrganizationBody, PartyBody, PartyKind, ProducerBody
 from schemas.status import CertificateFacts, CheckReport, HistoryEntry, Stage, State, UploadStatus
 from schemas.upload import SealedBundle, SealFormat, UploadMessage, UploadReply
 
@@ -69,7 +69,7 @@ EXAMPLES: Mapping[type[BaseModel], BaseModel] = MappingProxyType(
         CheckReport: _REPORT,
         OrganizationBody: OrganizationBody(rfc="EKU9003173C9", name="Escuela Kemper Urgate"),
         PartyBody: PartyBody(
-            organization_id=_ORGANIZATION, kind=PartyType.BRANCH, rfc="EKU9003173C9", name="Sucursal Centro"
+            organization_id=_ORGANIZATION, kind=PartyKind.BRANCH, rfc="EKU9003173C9", name="Sucursal Centro"
         ),
         ProducerBody: ProducerBody(may_send_clear=False),
         UploadMessage: _MESSAGE,

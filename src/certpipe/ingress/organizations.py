@@ -14,7 +14,6 @@ from certpipe.ingress.problems import INVALID_FIELD, INVALID_RFC
 from certpipe.ingress.refusal import RefusedError
 from certpipe.sat.rfc import is_rfc
 from schemas.directory import (
-    MemberRole,
     OrganizationBody,
     OrganizationList,
     OrganizationView,
@@ -70,5 +69,4 @@ async def put_producer(call: Call) -> web.StreamResponse:
 
 
 def _view(organization: Organization, role: Role | None) -> OrganizationView:
-    shown = None if role is None else MemberRole(role.value)
-    return OrganizationView(id=organization.id, rfc=organization.rfc, name=organization.name, role=shown)
+    return OrganizationView(id=organization.id, rfc=organization.rfc, name=organization.name, role=role)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from certpipe.core.ports.directory import Party, PartyKind, Role
+from certpipe.core.ports.directory import Party, Role
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.envelope import TARGET_NOT_FOUND
@@ -12,7 +12,7 @@ from certpipe.ingress.keys import BODIES, DIRECTORY
 from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC
 from certpipe.ingress.refusal import RefusedError
 from certpipe.sat.rfc import is_rfc
-from schemas.directory import PartyBody, PartyList, PartyType, PartyView
+from schemas.directory import PartyBody, PartyList, PartyView
 
 MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
 
@@ -28,7 +28,7 @@ async def put(call: Call) -> web.StreamResponse:
         raise RefusedError(replace(FORBIDDEN, hint="Only owners and admins of the organization manage its parties"))
     if not is_rfc(body.rfc):
         raise RefusedError(INVALID_RFC)
-    party = Party(party_id, body.organization_id, PartyKind(body.kind.value), body.rfc, body.name)
+    party = Party(party_id, body.organization_id, body.kind, body.rfc, body.name)
     created = await call.of(DIRECTORY).put_party(party)
     return answer(_view(party), status=201 if created else 200)
 
@@ -54,7 +54,7 @@ def _view(party: Party) -> PartyView:
     return PartyView(
         id=party.id,
         organization_id=party.organization_id,
-        kind=PartyType(party.kind.value),
+        kind=party.kind,
         rfc=party.rfc,
         name=party.name,
     )

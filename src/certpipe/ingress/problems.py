@@ -24,7 +24,6 @@ METHOD_NOT_ALLOWED = Problem(
     hint="The `Allow` header lists the methods that are",
     status=405,
 )
-NOT_ACCEPTABLE = Problem("not_acceptable", "No hay una representación aceptable", "No acceptable form", status=406)
 TIMED_OUT = Problem(
     "body_timeout",
     "El cuerpo de la petición tardó demasiado en llegar",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from certpipe.sat.der import BIT_STRING, OID, SEQUENCE, SET, DerError, Element
 
 COMMON_NAME = bytes.fromhex("550403")
-SERIAL_NUMBER = bytes.fromhex("550405")
 ORGANIZATION = bytes.fromhex("55040a")
 UNIT = bytes.fromhex("55040b")
 NAME = bytes.fromhex("550429")

@@ -2,25 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from schemas.directory import PartyKind, Role
 
-class Role(StrEnum):
-    """What a member may do: owners and admins manage parties, every member submits and reads."""
-
-    OWNER = "owner"
-    ADMIN = "admin"
-    MEMBER = "member"
-
-
-class PartyKind(StrEnum):
-    """What a party is called at its vendor: Invopop's silo entry, Lummy's branch, Timbrix's organization."""
-
-    ENTRY = "entry"
-    BRANCH = "branch"
-    ORGANIZATION = "organization"
+__all__ = ["Directory", "Organization", "Party", "PartyKind", "Producer", "Role"]
 
 
 @dataclass(frozen=True, slots=True)
