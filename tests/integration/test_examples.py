@@ -3,9 +3,7 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,25 +19,20 @@ from certpipe.crypto.keymaking import init_keys
 from certpipe.crypto.opening import BoxOpener
 from certpipe.crypto.sealing import SealingKeys
 from schemas.upload import SealFormat, UploadMessage
+from tests.languages import EXAMPLES, LANGUAGES, fault
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.timeout(600)  # a language may have to be installed first
 PASSWORD = 'Ñandú "12345678a" \\ 😀 '
 CERTIFICATE, KEY = os.urandom(1_500), os.urandom(65_536)
 ORGANIZATION, PARTY = uuid4(), uuid4()
 
-COMMANDS = {
-    "python": (sys.executable, str(EXAMPLES / "python" / "producer.py")),
-    "node": ("node", str(EXAMPLES / "node" / "producer.mjs")),
-    "php": ("php", str(EXAMPLES / "php" / "producer.php")),
-}
 
-
-@pytest.fixture(params=COMMANDS)
+@pytest.fixture(params=LANGUAGES)
 def command(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    chosen = COMMANDS[request.param]
-    if shutil.which(chosen[0]) is None:
-        pytest.skip(f"{chosen[0]} is not installed")
-    return chosen
+    if said := fault(request.param):
+        pytest.skip(said)
+    program, script = LANGUAGES[request.param].command
+    return program, str(EXAMPLES / script)
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,24 +18,10 @@ from certpipe.crypto.keymaking import init_keys
 from certpipe.crypto.sealing import SealingKeys
 from schemas.status import ProblemView
 from schemas.upload import UploadMessage, UploadReply
+from tests.languages import EXAMPLES, LANGUAGES, Language, fault
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.timeout(600)  # a language may have to be installed first
 PATIENCE = 90.0
-
-
-@dataclass(frozen=True)
-class Language:
-    """How an example is started, and what tells whether its AMQP library is there."""
-
-    command: tuple[str, ...]
-    probe: tuple[str, ...]
-
-
-LANGUAGES = {
-    "python": Language((sys.executable, "python/producer.py"), (sys.executable, "-c", "import pika")),
-    "node": Language(("node", "node/producer.mjs"), ("node", "-e", "require('./node/node_modules/amqplib')")),
-    "php": Language(("php", "php/producer.php"), ("php", "-r", "exit((int) !@include 'PhpAmqpLib/autoload.php');")),
-}
 
 
 async def run(*command: str, **environment: str) -> tuple[int, bytes, bytes]:
@@ -62,11 +45,10 @@ async def run(*command: str, **environment: str) -> tuple[int, bytes, bytes]:
 
 
 @pytest.fixture(params=LANGUAGES)
-async def language(request: pytest.FixtureRequest) -> Language:
-    chosen = LANGUAGES[request.param]
-    if shutil.which(chosen.command[0]) is None or (await run(*chosen.probe))[0]:
-        pytest.skip(f"{chosen.command[0]} or its AMQP library is not installed (see examples/README.md)")
-    return chosen
+def language(request: pytest.FixtureRequest) -> Language:
+    if said := fault(request.param):
+        pytest.skip(said)
+    return LANGUAGES[request.param]
 
 
 class Certpipe:
