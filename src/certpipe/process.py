@@ -1,9 +1,7 @@
 """One operating-system process: what it opens, in which order it stops. `workers/` say what runs in it."""
 
 import asyncio
-import ctypes
 import logging
-import resource
 import signal
 import socket
 import sys
@@ -20,6 +18,7 @@ from certpipe.broker.problems import BROKER_REFUSED, BROKER_UNAVAILABLE, Topolog
 from certpipe.broker.topology import WORK, queue_of
 from certpipe.core.clock import Clock, SystemClock
 from certpipe.core.errors import Unavailable, place
+from certpipe.core.hygiene import leave_no_core
 from certpipe.core.ports.broker import Broker
 from certpipe.core.ports.runtime import Dispatcher, Ledger, StageStep
 from certpipe.crypto.keyfiles import KeyFolderError
@@ -36,7 +35,6 @@ from certpipe.store.migrate import DatabaseRefusedError
 from schemas.status import Stage
 
 log: Final = logging.getLogger(__name__)
-PR_SET_DUMPABLE: Final = 4
 In = TypeVar("In")
 Out = TypeVar("Out")
 Refusal = TypeVar("Refusal", bound=Exception)
@@ -89,13 +87,6 @@ class Process:
 
 Role = Callable[[Process], AbstractAsyncContextManager[Sequence[Service]]]
 """Opens what one role may hold, gives its services, and closes it after them."""
-
-
-def harden() -> None:
-    """No core dumps, and no other process of this user reads our memory: the process may hold keys."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 @asynccontextmanager
@@ -161,7 +152,7 @@ def main(role: str, role_of: Role) -> None:
 
 def run(role: str, life: Coroutine[None, None, None]) -> None:
     """Run to the end; what the operator can mend is told in one line, with exit code 2, and a defect with 70."""
-    harden()
+    leave_no_core()
     try:
         asyncio.run(life)
     except* REFUSALS as refusals:

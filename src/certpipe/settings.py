@@ -1,6 +1,6 @@
 """What the environment may set. Only `workers/` and the command line read this; they pass leaf values on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
@@ -12,7 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from certpipe.sat.trust import Environment as SatEnvironment
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_SCHEMES: Final = {"database_url": ("postgresql", "postgres"), "amqp_url": ("amqp", "amqps")}
+SCHEMES: Final[Mapping[str, Sequence[str]]] = {
+    "database_url": ("postgresql", "postgres"),
+    "amqp_url": ("amqp", "amqps"),
+}
 DEVELOPMENT_ISSUER: Final = "https://certpipe.invalid/development"
 
 
@@ -66,9 +69,9 @@ class Settings(BaseSettings):
         """What no process can start with, each with its remedy. Never what a setting holds: it may be a password."""
         if self.log_level.upper() not in LOG_LEVELS:
             yield f"CERTPIPE_LOG_LEVEL is no level: set it to one of {', '.join(LOG_LEVELS)}"
-        for name, schemes in _SCHEMES.items():
+        for name, schemes in SCHEMES.items():
             secret: SecretStr | None = getattr(self, name)
-            if secret is not None and not _is_url(secret.get_secret_value(), schemes):
+            if secret is not None and not is_url(secret.get_secret_value(), schemes):
                 yield f"CERTPIPE_{name.upper()} is not an address: set it like {schemes[0]}://user:password@host/name"
 
     def left_of_development(self) -> Iterator[str]:
@@ -83,7 +86,8 @@ class Settings(BaseSettings):
             yield "the development issuer of tokens would be trusted: set CERTPIPE_JWT_ISSUER to yours"
 
 
-def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+def is_url(text: str, schemes: Sequence[str]) -> bool:
+    """Whether it is the address of a server of one of these schemes."""
     try:
         parts = urlsplit(text)
         port = parts.port

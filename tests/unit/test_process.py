@@ -29,7 +29,7 @@ def test_every_end_is_one_line_and_an_exit_code_and_a_defect_quotes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(process, "harden", lambda: None)
+    monkeypatch.setattr(process, "leave_no_core", lambda: None)
     raised = error
     for _ in range(groups):
         raised = ExceptionGroup("services", [raised])

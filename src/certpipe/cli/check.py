@@ -8,12 +8,12 @@ import typer
 
 from certpipe.cli.failure import CommandError, ExitCode
 from certpipe.cli.files import read_bytes, read_password
-from certpipe.cli.hygiene import leave_no_core
 from certpipe.cli.options import Json, PasswordFile, PasswordStdin
 from certpipe.cli.problems import fault_lines
 from certpipe.cli.show import show_facts, show_json
 from certpipe.core.bundle import Bundle
 from certpipe.core.clock import SystemClock
+from certpipe.core.hygiene import leave_no_core
 from certpipe.core.problems import Problem
 from certpipe.sat import rfc as rfcs
 from certpipe.sat.check import Verdict

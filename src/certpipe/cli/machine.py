@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from certpipe.cli.findings import Finding, ok, skipped, warning, wrong
-from certpipe.cli.hygiene import is_dumpable, leave_no_core
 from certpipe.cli.problems import clean
+from certpipe.core.hygiene import is_dumpable, leave_no_core
 from certpipe.crypto.keyfiles import KeyFolderError, KeyKind, key_files, read_key, read_public
 from certpipe.development.folder import VERSION
 from certpipe.sat.trust import Anchors, AnchorsError
-from certpipe.settings import Environment, Settings
+from certpipe.settings import LOG_LEVELS, Environment, Settings
 
 OLDEST_PYTHON = (3, 11)
 SOON = timedelta(minutes=5)
@@ -119,8 +119,8 @@ def _cores() -> Finding:
 
 def _log_level(settings: Settings) -> Finding:
     level, name = settings.log_level.upper(), "log level"
-    if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-        return wrong(name, "CERTPIPE_LOG_LEVEL is no level", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    if level not in LOG_LEVELS:
+        return wrong(name, "CERTPIPE_LOG_LEVEL is no level", f"one of {', '.join(LOG_LEVELS)}.")
     if level == "DEBUG" and settings.environment is Environment.PRODUCTION:
         return warning(name, level, "set CERTPIPE_LOG_LEVEL=INFO in production.")
     return ok(name, level)

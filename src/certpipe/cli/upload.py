@@ -16,9 +16,9 @@ from certpipe.cli.connection import Connection, connect
 from certpipe.cli.failure import CommandError, ExitCode
 from certpipe.cli.files import is_terminal, read_bytes, read_password
 from certpipe.cli.following import tell_how_it_goes
-from certpipe.cli.hygiene import leave_no_core
 from certpipe.cli.options import Json, PasswordFile, PasswordStdin, TokenFile, Url, run
 from certpipe.cli.show import show_json
+from certpipe.core.hygiene import leave_no_core
 from certpipe.sat import kind as kind_of
 from certpipe.sat.certificate import read as read_certificate
 from certpipe.sat.der import DerError

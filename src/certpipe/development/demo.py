@@ -1,7 +1,6 @@
 """What `make up` sets up once: an authority that looks like SAT's, two pairs, an organization with two parties."""
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,12 +59,7 @@ def _make_pairs(folder: Path, at: datetime) -> None:
     authority = Authority.create(at=at)
     for kind in Kind:
         issued = authority.issue(kind, Subject())
-        _write_bytes(folder / f"{kind}.cer", issued.bundle.certificate)
-        _write_bytes(folder / f"{kind}.key", issued.bundle.private_key)
+        write_private(folder / f"{kind}.cer", issued.bundle.certificate)
+        write_private(folder / f"{kind}.key", issued.bundle.private_key)
     write_private(folder / "password.txt", PASSWORD)
     write_private(folder / "authority.json", authority.anchors_json())
-
-
-def _write_bytes(file: Path, content: bytes) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(content)
