@@ -50,7 +50,7 @@ async def run(plan: Plan, layout: str, python: Path, command: str) -> Report:
             rounds: list[Round] = []
             began = monotonic()
             for number in range(plan.rounds):
-                if (monotonic() - began) * (number + 1) > plan.seconds * number:
+                if number and (monotonic() - began) * (number + 1) / number > plan.seconds:
                     break
                 for arm, uploads in contenders:
                     rounds.append(await measure(arm, ground, uploads=uploads, first_party=number * each))
