@@ -42,6 +42,13 @@ class Problem:
         )
 
 
+TARGET_NOT_FOUND = Problem(
+    "target_not_found",
+    "El registro indicado no existe o no espera un certificado",
+    "The entry was not found or does not wait for a certificate",
+    status=404,
+)
+
 INTERNAL = Problem(
     "internal",
     "Error interno; intente más tarde",

@@ -9,8 +9,8 @@ from uuid import UUID
 from aiohttp import web
 
 from certpipe.core.ports.directory import Role
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.auth import Principal
-from certpipe.ingress.envelope import TARGET_NOT_FOUND
 from certpipe.ingress.keys import DIRECTORY
 from certpipe.ingress.problems import FORBIDDEN, INVALID_PARAMETER, NOT_FOUND
 from certpipe.ingress.refusal import RefusedError

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
-from certpipe.ingress.envelope import TARGET_NOT_FOUND
 from certpipe.ingress.keys import STATUSES
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.uploads import ITEMS, MOST_ITEMS

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from certpipe.core.problems import Problem
 from certpipe.sat.problems import problem
 
-TARGET_NOT_FOUND = problem("target_not_found")
 BAD_BASE64 = problem("bad_base64")
 FILE_TOO_LARGE = problem("file_too_large")
 EMPTY_FILE = problem("empty_file")

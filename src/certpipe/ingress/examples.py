@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from certpipe.core.problems import INTERNAL, Problem
-from certpipe.ingress.envelope import TARGET_NOT_FOUND, missing
+from certpipe.core.problems import INTERNAL, TARGET_NOT_FOUND, Problem
+from certpipe.ingress.envelope import missing
 from certpipe.ingress.problems import (
     BODY_TOO_LARGE,
     BUSY,

@@ -12,8 +12,8 @@ from certpipe.core.ports.custody import Sealer
 from certpipe.core.ports.directory import Directory, Party, Producer
 from certpipe.core.ports.doors import Accepted, IdempotencyClaim, Intake, NewUpload
 from certpipe.core.ports.runtime import Backlog, Dispatcher
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.core.uploads import Box, BoxBinding
-from certpipe.ingress.envelope import TARGET_NOT_FOUND
 from certpipe.ingress.problems import BUSY
 from certpipe.ingress.submission import CheckRequest, Submission
 from schemas.base import Kind

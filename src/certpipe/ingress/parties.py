@@ -5,9 +5,9 @@ from dataclasses import replace
 from aiohttp import web
 
 from certpipe.core.ports.directory import Party, Role
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
-from certpipe.ingress.envelope import TARGET_NOT_FOUND
 from certpipe.ingress.keys import BODIES, DIRECTORY
 from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC
 from certpipe.ingress.refusal import RefusedError

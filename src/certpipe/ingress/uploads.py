@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 
 from certpipe.core.ports.doors import Accepted
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
-from certpipe.ingress.envelope import TARGET_NOT_FOUND
 from certpipe.ingress.keys import BODIES, SERVICE, STATUSES, WAITING
 from certpipe.ingress.prefer import MOST_SECONDS, Preference
 from certpipe.ingress.problems import INVALID_IDEMPOTENCY_KEY

@@ -7,7 +7,7 @@ A code is a promise: it never changes its meaning. A warning carries the code of
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from certpipe.core.problems import INTERNAL, Problem
+from certpipe.core.problems import INTERNAL, TARGET_NOT_FOUND, Problem
 from schemas.status import Actor
 
 CERTIFICATE = "certificate"
@@ -16,12 +16,7 @@ PASSWORD = "password"  # noqa: S105 - the name of a field, not a password
 
 _ENTRIES = (
     # The envelope.
-    Problem(
-        "target_not_found",
-        "El registro indicado no existe o no espera un certificado",
-        "The entry was not found or does not wait for a certificate",
-        status=404,
-    ),
+    TARGET_NOT_FOUND,
     Problem("missing_field", "Falta {what_es}", "Missing: {what_en}"),
     Problem("bad_base64", "El archivo no es base64 válido", "The file is not valid base64"),
     Problem(

@@ -7,10 +7,10 @@ import asyncpg
 
 from certpipe.core.errors import Rejected
 from certpipe.core.ports.directory import Organization, Party, PartyKind, Producer, Role
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.store.database import Database, Record
 from certpipe.store.documents import storable
 from certpipe.store.named import queries
-from certpipe.store.problems import TARGET_NOT_FOUND
 from certpipe.store.together import Together
 
 _SQL = queries("directory")

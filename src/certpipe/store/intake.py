@@ -13,10 +13,11 @@ from certpipe.core.ports.doors import (
     IdempotencyInFlightError,
     NewUpload,
 )
+from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.store.database import Database
 from certpipe.store.documents import storable
 from certpipe.store.named import queries
-from certpipe.store.problems import DATABASE_UNAVAILABLE, TARGET_NOT_FOUND
+from certpipe.store.problems import DATABASE_UNAVAILABLE
 from certpipe.store.together import Together
 from schemas.messages import UploadRef
 

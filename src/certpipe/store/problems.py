@@ -10,10 +10,3 @@ DATABASE_UNAVAILABLE = Problem(
     actor=Actor.OPERATOR,
     status=503,
 )
-
-TARGET_NOT_FOUND = Problem(
-    "target_not_found",
-    "El registro indicado no existe o no espera un certificado",
-    "Entry not found or not waiting for a certificate",
-    status=404,
-)
