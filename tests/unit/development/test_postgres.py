@@ -39,5 +39,10 @@ def test_the_servers_user_finds_programs_in_a_folder_that_is_closed_to_others(tm
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    look = [sys.executable, "-c", "import os, sys; sys.exit(not os.access(sys.argv[1], os.R_OK | os.X_OK))", program]
+    look = [
+        sys.executable,
+        "-c",
+        "import os, sys; sys.exit(not os.access(sys.argv[1], os.R_OK | os.X_OK))",
+        str(program),
+    ]
     assert subprocess.run([*_as(user), *look], check=False).returncode == 0
