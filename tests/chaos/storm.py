@@ -15,7 +15,7 @@ from certpipe.core.clock import SystemClock
 from tests.installation import Installation
 
 AT_ONCE = 16
-SECONDS_TO_END = 120
+SECONDS_TO_END = 180
 ENDS = {"upload.rejected", "upload.failed", "upload.superseded", "certificate.forwarded"}
 
 
