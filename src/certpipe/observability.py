@@ -9,10 +9,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from certpipe.core.errors import place
 
-FIELDS: Final = (
-    "attempt", "codes", "defect", "door", "ends", "method", "path", "problem", "queue", "remedy", "request_id", "role",
-    "seconds", "stage", "status", "tries", "trouble", "upload_id", "uploads", "end",
-)  # fmt: skip
+FIELDS: Final = ("codes", "defect", "end", "ends", "stage", "tries", "upload_id", "uploads")
 """What may stand in a log line beside its sentence. A field that is not here is dropped, whatever it holds."""
 
 QUIET: Final = ("aio_pika", "aiormq", "asyncio", "aiohttp.access")

@@ -214,7 +214,7 @@ async def _main(role: str, role_of: Role) -> None:
     except Unavailable as away:
         if away.problems[0].code == BROKER_REFUSED.code:  # waiting would not mend that
             raise
-        log.warning("RabbitMQ does not answer; its queues are looked at when it does")
+        log.warning("RabbitMQ does not answer; waiting for it, and taking its queues as they will be")
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with (
