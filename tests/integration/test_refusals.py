@@ -87,6 +87,12 @@ def test_production_with_the_development_set_up() -> None:
     assert "workers/" in refusal("all", CERTPIPE_ENVIRONMENT="production")
 
 
+def test_production_with_what_is_for_development() -> None:
+    said = refusal("validate", CERTPIPE_ENVIRONMENT="production", CERTPIPE_EXTRA_ANCHORS="anchors.json")
+    assert "CERTPIPE_SAT_ENVIRONMENT" in said
+    assert "CERTPIPE_EXTRA_ANCHORS" in said
+
+
 def test_every_setting_that_cannot_be_is_named_and_no_value_is_shown() -> None:
     wrong = {
         "CERTPIPE_LOG_LEVEL": "LOUD",

@@ -80,8 +80,19 @@ async def certpipe(environment: Mapping[str, str], *words: str) -> None:
     assert process.returncode == 0, said.decode()
 
 
+async def up(running: Mapping[str, Running]) -> None:
+    """Wait until all are."""
+    waiting = {asyncio.ensure_future(each.up.wait()) for each in running.values()}
+    ended = {asyncio.ensure_future(each.process.wait()) for each in running.values()}
+    everything: set[asyncio.Future[Any]] = {asyncio.ensure_future(asyncio.wait(waiting)), *ended}
+    await asyncio.wait(everything, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for one in everything | waiting:
+        one.cancel()
+    assert all(each.up.is_set() for each in running.values()), [each.lines for each in running.values()]
+
+
 async def alive(http: aiohttp.ClientSession) -> None:
-    """Wait until it serves."""
+    """Wait until it serves: soon after it is up."""
     async with asyncio.timeout(SECONDS):
         while True:
             try:
@@ -122,7 +133,6 @@ async def test_an_upload_goes_through_six_processes_and_each_stops_cleanly(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CERTPIPE_")}
     environment = {
         **clean,
-        "CERTPIPE_ENVIRONMENT": "production",
         "CERTPIPE_AMQP_URL": amqp_url,
         "CERTPIPE_DATABASE_URL": database_url,
         "CERTPIPE_KEYS_DIR": str(tmp_path / "keys"),
@@ -147,9 +157,8 @@ async def test_an_upload_goes_through_six_processes_and_each_stops_cleanly(
         ) as http,
     ):
         running = {role: await stack.enter_async_context(worker(role, environment)) for role in ROLES}
+        await up(running)
         await alive(http)
-        async with asyncio.timeout(SECONDS):
-            await asyncio.gather(*(each.up.wait() for each in running.values()))
         status = await upload(http, demo)
         said = "".join(line for each in running.values() for line in each.lines)
         assert status["state"] == "forwarded", f"{status}\n{said}"
