@@ -110,7 +110,8 @@ _PAGE = """\
 # Benchmark
 
 Written by `make bench`; do not edit. One run on one machine, over loopback alone. The contenders take turns, and
-a ratio is the median of the rounds' own ratios: what else the machine does moves every number, and hardly the ratios.
+a ratio is the median of the rounds' own ratios. On a machine that is busy with something else the speeds, and with them
+the ratios, move a good deal (whoever has more processes gets more of it); CPU per upload moves least.
 
 {about}
 
