@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
@@ -93,22 +93,21 @@ Role = Callable[[Process], AbstractAsyncContextManager[Sequence[Service]]]
 async def opened(settings: Settings, *, role: str, database_url: str, amqp_url: str | None) -> AsyncIterator[Process]:
     """The database, the broker and the dispatcher; closed in the order that loses nothing."""
     clock = SystemClock()
-    database = await Database.open(database_url)
-    broker = open_broker(amqp_url, role=role, clock=clock)
-    backlog = StoreBacklog(database, clock)
-    dispatcher = CoalescingDispatcher(publisher=broker.publisher, backlog=backlog, exchange=WORK)
-    hinter = Hinter(database, clock)
-    drained = asyncio.Event()
-    publishing = asyncio.create_task(dispatcher.run(drained))
-    try:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(database_url)
+        stack.push_async_callback(database.close)
+        broker = open_broker(amqp_url, role=role, clock=clock)
+        stack.push_async_callback(broker.close)
+        hinter = Hinter(database, clock)
+        stack.push_async_callback(hinter.close)
+        backlog = StoreBacklog(database, clock)
+        stack.push_async_callback(backlog.close)
+        dispatcher = CoalescingDispatcher(publisher=broker.publisher, backlog=backlog, exchange=WORK)
+        drained = asyncio.Event()
+        publishing = asyncio.create_task(dispatcher.run(drained))
+        stack.push_async_callback(lambda: asyncio.wait({publishing}))
+        stack.callback(drained.set)
         yield Process(settings, clock, database, backlog, broker, dispatcher, hinter, database_url)
-    finally:
-        drained.set()
-        await publishing
-        await backlog.close()
-        await hinter.close()
-        await broker.close()
-        await database.close()
 
 
 async def serve(services: Sequence[Service], stopping: asyncio.Event) -> None:
