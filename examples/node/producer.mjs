@@ -86,6 +86,12 @@ function uuid7() {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+// One line: a stack helps nobody, and may quote the URL.
+process.on('uncaughtException', (error) => {
+  console.error([error.name, error.message, error.code, error.cause?.code ?? error.cause?.message].filter(Boolean).join(': '));
+  process.exit(1);
+});
+
 const needed = ['certpipe', 'organization', 'party', 'kind', 'certificate', 'key'];
 const { values: given } = parseArgs({
   options: {
@@ -114,6 +120,7 @@ const message = {
   kind: given.kind,
   sealed: seal(bundle, await sealingKey(given.certpipe), uploadId, given.organization),
 };
+if (!given['dry-run'] && !process.env.AMQP_URL) throw new Error('AMQP_URL is not set');
 const answer = given['dry-run'] ? message : await publish(process.env.AMQP_URL, message);
 console.log(JSON.stringify(answer, null, 2));
 process.exitCode = given['dry-run'] || answer.accepted ? 0 : 1;

@@ -5,7 +5,7 @@
 //       --organization=UUID --party=UUID --kind=fiel --certificate=my.cer --key=my.key < password.txt
 //
 // Needs PHP 8.1 with sodium and openssl, and php-amqplib (`apt install php-cli php-amqplib`, or composer).
-// Exits 0 when the upload was accepted, 1 when it was refused, 255 when it failed.
+// Exits 0 when the upload was accepted, 1 when it was refused or failed.
 
 declare(strict_types=1);
 
@@ -13,8 +13,11 @@ use PhpAmqpLib\Connection\AMQPConnectionConfig;
 use PhpAmqpLib\Connection\AMQPConnectionFactory;
 use PhpAmqpLib\Message\AMQPMessage;
 
-ini_set('display_errors', 'stderr');
 ini_set('zend.exception_ignore_args', '1'); // or a stack trace would quote AMQP_URL
+set_exception_handler(function (Throwable $error): void { // one line tells enough
+    fwrite(STDERR, $error::class . ': ' . $error->getMessage() . "\n");
+    exit(1);
+});
 
 const ANSWER_WITHIN_SECONDS = 60;
 const KEM = "KEM\x00\x20"; // DHKEM(X25519, HKDF-SHA256)
@@ -118,8 +121,8 @@ function uuid7(): string
 
 function read(string $path): string
 {
-    $content = file_get_contents($path);
-    return $content === false ? throw new RuntimeException("cannot read $path") : $content;
+    $content = @file_get_contents($path);
+    return $content === false ? throw new RuntimeException(error_get_last()['message']) : $content;
 }
 
 function to_json(mixed $value, int $flags = 0): string

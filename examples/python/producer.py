@@ -110,10 +110,18 @@ def main() -> None:
         "kind": given.kind,
         "sealed": seal(bundle, sealing_key(given.certpipe), given.upload_id, given.organization),
     }
-    answer = message if given.dry_run else publish(os.environ["AMQP_URL"], message)
+    if given.dry_run:
+        answer = message
+    elif url := os.environ.get("AMQP_URL"):
+        answer = publish(url, message)
+    else:
+        sys.exit("AMQP_URL is not set")
     print(json.dumps(answer, indent=2, ensure_ascii=False))  # noqa: T201 - this is what the program is for
     sys.exit(0 if given.dry_run or answer["accepted"] else 1)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception as error:  # noqa: BLE001 - one line: a traceback helps nobody, and may quote the URL
+        sys.exit(f"{type(error).__name__}: {str(error) or repr(error)}")
