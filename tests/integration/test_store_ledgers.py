@@ -9,7 +9,8 @@ import pytest
 
 from certpipe.core.errors import Unavailable
 from certpipe.core.ids import uuid7
-from certpipe.core.ports.runtime import Advanced, Outcome, Refused
+from certpipe.core.ports.runtime import Advanced, Outcome, Postponed, Refused
+from certpipe.core.problems import INTERNAL
 from certpipe.core.states import ENDS, TRANSITIONS, WAITS_FOR
 from certpipe.core.uploads import Encrypted, Forwarded, Stored, Validated
 from schemas.base import Kind
@@ -125,6 +126,20 @@ async def test_a_postponed_upload_waits_its_delay_and_counts_its_tries(database_
         assert (await house.events(ref.id))[-1] == (1, "upload.retried", "validate", "provider_unavailable")
         (loaded,) = await house.validate.load([_next(ref)])
         assert loaded.attempt == 1
+
+
+async def test_tries_that_ended_by_a_defect_are_told_apart_and_begin_anew_with_each_stage(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.accepted()
+        for problem in (INTERNAL, AWAY, INTERNAL):
+            await house.validate.settle([Postponed(ref, problem, 0)])
+            ref = _next(ref)
+        (loaded,) = await house.validate.load([ref])
+        assert (loaded.attempt, loaded.defects) == (3, 2)
+        (ref,) = await house.validate.settle([house.proved(ref)])
+        await house.encrypt.settle([Postponed(ref, AWAY, 0)])
+        (again,) = await house.encrypt.load([_next(ref)])
+        assert (again.attempt, again.defects) == (1, 0)
 
 
 async def test_a_parked_upload_fails_and_keeps_its_box(database_url: str) -> None:

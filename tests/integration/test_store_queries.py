@@ -11,7 +11,7 @@ from certpipe.store.named import queries
 from tests.integration.storehouse import storehouse
 
 FILES = ("backlog", "directory", "hints", "intake", "load", "settle", "statuses")
-FRAGMENTS = {"held", "as_asked", "newest_wins", "moved", "upload_columns"}
+FRAGMENTS = {"defects", "held", "as_asked", "newest_wins", "moved", "upload_columns"}
 UTILITY = {"relax"}
 
 WHOLE = {"all", "(due_at IS NOT NULL)"}

@@ -23,8 +23,19 @@ class RetryPolicy:
     defect: Backoff = field(default_factory=lambda: Backoff(first=2.0, most=60.0, attempts=5))
 
 
-def outcome_of(ref: UploadRef, attempt: int, result: Out | BaseException, policy: RetryPolicy) -> Outcome[Out]:
-    """What becomes of an upload whose stage ended with `result` at its `attempt`-th try (1 is the first)."""
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Which try of the stage this is (1 is the first), and which of its defects, should it end by one.
+
+    Counted apart: a PAC that was away for a day has not used up the few tries that a defect has.
+    """
+
+    all: int = 1
+    defects: int = 1
+
+
+def outcome_of(ref: UploadRef, tries: Tries, result: Out | BaseException, policy: RetryPolicy) -> Outcome[Out]:
+    """What becomes of an upload whose stage ended with `result`."""
     match result:
         case Rejected() as no if all(problem.actor is Actor.OPERATOR for problem in no.problems):
             # Nobody who submits can mend it; and what is rejected loses its box and its parts.
@@ -32,13 +43,13 @@ def outcome_of(ref: UploadRef, attempt: int, result: Out | BaseException, policy
         case Rejected() as no:
             return Refused(ref, no.problems, facts=no.facts, warnings=no.warnings)
         case Unavailable() as away:
-            return _again(ref, away.problems[0], policy.away.delay(attempt, at_least=away.retry_after))
+            return _again(ref, away.problems[0], policy.away.delay(tries.all, at_least=away.retry_after))
         case Uncertain() as unknown:
-            return _again(ref, unknown.problems[0], policy.away.delay(attempt))
+            return _again(ref, unknown.problems[0], policy.away.delay(tries.all))
         case BaseException() as defect:
             # The text of an unknown exception may quote anything; its type and place may be told.
             log.error("defect in a stage", extra={"upload_id": str(ref.id), "defect": place(defect)})
-            return _again(ref, INTERNAL, policy.defect.delay(attempt))
+            return _again(ref, INTERNAL, policy.defect.delay(tries.defects))
         case out:
             return Advanced(ref, out)
 

@@ -14,7 +14,7 @@ from certpipe.core.ports.broker import Delivery, Inbox, Publisher, Settlement
 from certpipe.core.ports.runtime import Dispatcher, Ledger, Outcome, Parked, StageStep
 from certpipe.core.problems import INTERNAL
 from certpipe.runtime.dispatch import messages
-from certpipe.runtime.outcomes import RetryPolicy, outcome_of
+from certpipe.runtime.outcomes import RetryPolicy, Tries, outcome_of
 from certpipe.runtime.settle import Settler
 from schemas.messages import MOST_UPLOADS, StageMessage, UploadRef
 from schemas.status import Stage
@@ -149,18 +149,18 @@ class Worker(Generic[In, Out]):
         except Exception as defect:  # noqa: BLE001 - a row that cannot be read must not hold up its neighbours
             await self._isolate(refs, defect, stopping)
             return
-        attempts = {item.ref: item.attempt + 1 for item in loaded}
+        tries = {item.ref: Tries(item.attempt + 1, item.defects + 1) for item in loaded}
         outcomes: list[Outcome[Out]]
         if park:
             outcomes = [Parked(item.ref, INTERNAL) for item in loaded]
         else:
             results = await asyncio.gather(*(self._step(item.upload) for item in loaded), return_exceptions=True)
             outcomes = [
-                outcome_of(item.ref, attempts[item.ref], result, self._policy)
+                outcome_of(item.ref, tries[item.ref], result, self._policy)
                 for item, result in zip(loaded, results, strict=True)
             ]
         if outcomes:
-            await self._settler.settle(outcomes, attempts, stopping)
+            await self._settler.settle(outcomes, tries, stopping)
             self._tell(outcomes)
 
     async def _isolate(self, refs: Sequence[UploadRef], defect: Exception, stopping: asyncio.Event) -> None:
@@ -171,7 +171,7 @@ class Worker(Generic[In, Out]):
             await self._work_chunk(refs[half:], stopping, park=False)
             return
         log.error("cannot be loaded", extra={"upload_id": str(refs[0].id), "defect": place(defect)})
-        await self._settler.settle([Parked(refs[0], INTERNAL)], {refs[0]: 1}, stopping)
+        await self._settler.settle([Parked(refs[0], INTERNAL)], {refs[0]: Tries()}, stopping)
 
     def _tell(self, outcomes: Sequence[Outcome[Out]]) -> None:
         """One line per batch, and one per upload for whoever looks closely. Never a payload."""

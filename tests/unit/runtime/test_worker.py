@@ -186,8 +186,19 @@ async def test_after_the_last_try_the_upload_is_parked() -> None:
     bench, last = Bench(), ref()
 
     async def load(refs: list[UploadRef]) -> object:
-        return [type(item)(item.upload, item.ref, 4) for item in await Ledger.load(bench.ledger, refs)]
+        return [type(item)(item.upload, item.ref, 4, 4) for item in await Ledger.load(bench.ledger, refs)]
 
     bench.ledger.load = load  # type: ignore[method-assign, assignment] # the fifth try of a defect is its last
     assert await bench.run(lambda _: ValueError("again"), delivery(last)) == [Settlement.ACK]
     assert isinstance(bench.ledger.written[last], Parked)
+
+
+async def test_a_defect_after_many_tries_that_found_the_other_side_away_is_the_first_of_its_own() -> None:
+    bench, patient = Bench(), ref()
+
+    async def load(refs: list[UploadRef]) -> object:
+        return [type(item)(item.upload, item.ref, 100, 0) for item in await Ledger.load(bench.ledger, refs)]
+
+    bench.ledger.load = load  # type: ignore[method-assign, assignment] # it has waited for a day
+    assert await bench.run(lambda _: ValueError("odd"), delivery(patient)) == [Settlement.ACK]
+    assert isinstance(bench.ledger.written[patient], Postponed)

@@ -63,11 +63,15 @@ Outcome = Advanced[Out] | Refused | Postponed | Parked
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[Out]):
-    """One upload that still waits for the stage, with the number of tries that the stage has had before."""
+    """One upload that still waits for the stage, with the number of tries that the stage has had before.
+
+    `defects`: how many of those ended by a defect of ours.
+    """
 
     upload: Out
     ref: UploadRef
     attempt: int
+    defects: int = 0
 
 
 class Ledger(Protocol[In, Out]):

@@ -36,7 +36,9 @@ class EncryptLedger:
 def _loaded(row: Record) -> Loaded[Validated]:
     ref = ref_of(row)
     facts, warnings = facts_of(row["facts"]), problems_of(row["warnings"])
-    return Loaded(Validated(ref, row["organization_id"], box_of(row), facts, warnings), ref, row["attempt"])
+    return Loaded(
+        Validated(ref, row["organization_id"], box_of(row), facts, warnings), ref, row["attempt"], row["defects"]
+    )
 
 
 def _parts(outcomes: Sequence[Outcome[Encrypted]]) -> Sequence[Sequence[object]]:

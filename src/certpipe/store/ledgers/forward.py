@@ -57,7 +57,7 @@ def _loaded(row: Record, parts: tuple[WrappedPart, ...]) -> Loaded[Stored]:
         parts=parts,
         open_intents=frozenset(row["open_intents"] or ()),
     )
-    return Loaded(upload, ref, row["attempt"])
+    return Loaded(upload, ref, row["attempt"], row["defects"])
 
 
 def _receipts(outcomes: Sequence[Outcome[Forwarded]]) -> Sequence[Sequence[object]]:

@@ -35,6 +35,7 @@ class PersistLedger:
                 Encrypted(ref_of(row), row["organization_id"], row["certificate_id"], facts_of(row["facts"]), parts),
                 ref_of(row),
                 row["attempt"],
+                row["defects"],
             )
             for row, parts in with_parts(rows)
         ]

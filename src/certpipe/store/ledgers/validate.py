@@ -35,4 +35,6 @@ class ValidateLedger:
 def _loaded(row: Record) -> Loaded[Received]:
     ref = ref_of(row)
     kind = None if row["kind"] is None else Kind(row["kind"])
-    return Loaded(Received(ref, row["organization_id"], kind, row["rfc"], box_of(row)), ref, row["attempt"])
+    return Loaded(
+        Received(ref, row["organization_id"], kind, row["rfc"], box_of(row)), ref, row["attempt"], row["defects"]
+    )

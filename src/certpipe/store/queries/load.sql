@@ -1,12 +1,22 @@
+-- name: defects
+-- Of the tries that the stage has had those that ended by a defect: each try has its event.
+    CASE WHEN u.attempt > 0 THEN (
+        SELECT count(*)::integer
+        FROM certpipe.events e
+        WHERE e.upload_id = u.id AND e.sequence > u.epoch - u.attempt AND e.code = 'internal'
+    ) ELSE 0 END AS defects
+
 -- name: received
-SELECT u.id, u.epoch, u.attempt, u.organization_id, u.kind::text AS kind, u.rfc, p.format, p.kid, p.ciphertext
+SELECT u.id, u.epoch, u.attempt, u.organization_id, u.kind::text AS kind, u.rfc, p.format, p.kid, p.ciphertext,
+-- with: defects
 FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
 JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
 JOIN certpipe.sealed_payloads p ON p.upload_id = u.id
 WHERE u.state = 'received'
 
 -- name: validated
-SELECT u.id, u.epoch, u.attempt, u.organization_id, u.facts, u.warnings, p.format, p.kid, p.ciphertext
+SELECT u.id, u.epoch, u.attempt, u.organization_id, u.facts, u.warnings, p.format, p.kid, p.ciphertext,
+-- with: defects
 FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
 JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
 JOIN certpipe.sealed_payloads p ON p.upload_id = u.id
@@ -14,7 +24,8 @@ WHERE u.state = 'validated' AND NOT u.is_check
 
 -- name: encrypted
 SELECT u.id, u.epoch, u.attempt, u.organization_id, u.certificate_id, u.facts,
-    p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version
+    p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version,
+-- with: defects
 FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
 JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
 JOIN certpipe.parts p ON p.certificate_id = u.certificate_id
@@ -73,7 +84,8 @@ WITH held AS MATERIALIZED (
     SELECT upload_id AS id, array_agg(destination) AS destinations FROM intended WHERE open GROUP BY upload_id
 )
 SELECT u.id, u.epoch, u.attempt, u.organization_id, u.certificate_id, u.facts, b.destinations AS open_intents,
-    p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version
+    p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version,
+-- with: defects
 FROM held h
 JOIN certpipe.uploads u ON u.id = h.id
 JOIN certpipe.parts p ON p.certificate_id = h.certificate_id
