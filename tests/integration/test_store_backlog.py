@@ -178,6 +178,17 @@ async def test_sweep_deletes_old_checks_and_keys_and_nothing_else(database_url: 
         assert await house.count("idempotency_keys") == 1
 
 
+async def test_keys_that_have_piled_up_are_all_swept(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await house.database.execute(
+            "INSERT INTO certpipe.idempotency_keys (organization_id, key_hash, fingerprint, upload_id, created_at) "
+            "SELECT $1, n::text::bytea, '', $1, now() - interval '9 days' FROM generate_series(1, 5001) AS n",
+            house.organization.id,
+        )
+        await house.backlog.sweep()
+        assert await house.count("idempotency_keys") == 0
+
+
 async def test_a_note_that_cannot_be_written_is_dropped_in_silence(database_url: str) -> None:
     async with storehouse(database_url) as house:
         (ref,) = await house.accepted()

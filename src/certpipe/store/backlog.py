@@ -70,7 +70,10 @@ class StoreBacklog:
 
     async def sweep(self) -> None:
         await self._database.execute(_SQL["sweep_checks"])
-        await self._database.execute(_SQL["sweep_keys"])
+        gone = _SLICE
+        while gone == _SLICE:
+            row = await self._database.fetchrow(_SQL["sweep_keys"], _SLICE)
+            gone = 0 if row is None else int(row["gone"])
 
     async def _flush_later(self) -> None:
         try:

@@ -61,4 +61,16 @@ WITH old AS MATERIALIZED (
 DELETE FROM certpipe.uploads u USING old o WHERE u.id = o.id
 
 -- name: sweep_keys
-DELETE FROM certpipe.idempotency_keys WHERE created_at < now() - interval '8 days'
+-- One slice, so that what has piled up while nobody swept cannot outlast a statement's time again and again.
+WITH old AS MATERIALIZED (
+    SELECT organization_id, key_hash
+    FROM certpipe.idempotency_keys
+    WHERE created_at < now() - interval '8 days'
+    ORDER BY created_at LIMIT $1
+), gone AS (
+    DELETE FROM certpipe.idempotency_keys k
+    USING old o
+    WHERE k.organization_id = o.organization_id AND k.key_hash = o.key_hash
+    RETURNING k.key_hash
+)
+SELECT count(*) AS gone FROM gone
