@@ -340,6 +340,7 @@ def test_no_fault_echoes_the_password(prove: Check, csd: Issued) -> None:
 def test_a_failed_self_test_is_told(monkeypatch: pytest.MonkeyPatch, prove: Check, csd: Issued) -> None:
     monkeypatch.setattr(rsa_proof, "signs", lambda _numbers: False)
     assert codes(prove(csd.bundle).problems) == ["key_roundtrip"]
+    assert prove(csd.bundle, self_test=False).valid
 
 
 def test_two_different_signature_algorithms_are_unreadable(prove: Check, csd: Issued) -> None:
