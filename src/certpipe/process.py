@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -133,9 +134,14 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise RefusedToStart(
-            f"cannot listen on {host} port {port} ({(error.strerror or '').lower()}): "
+            f"cannot listen on {host} port {port} ({_reason(error)}): "
             "stop what listens there, or choose another port with CERTPIPE_HTTP_PORT"
         ) from None
+
+
+def _reason(error: OSError) -> str:
+    """Why, without the address: the library adds it to the text of the error."""
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
 
 
 def stop_on_signals(stopping: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from typing import Annotated
 
@@ -32,8 +33,10 @@ async def _serve(host: str, port: int, *, as_json: bool) -> None:
     try:
         simulator = await start_simulator(host, port)
     except OSError as error:
+        # Without the address, which the library adds to the text of the error.
+        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
         raise CommandError(
-            f"cannot listen on {host}:{port}: {error.strerror or 'no such address'}.",
+            f"cannot listen on {host}:{port}: {reason}.",
             hint="another program may hold the port: choose another with --port, or --port 0 for a free one.",
         ) from error
     try:

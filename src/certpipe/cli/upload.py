@@ -101,7 +101,7 @@ async def _submit(connection: Connection, submission: Submission, *, seconds: fl
             )
         except CommandError as error:
             if error.exit_code is ExitCode.UNREACHABLE:
-                again = f"if it may have arrived, run it again with --idempotency-key {submission.idempotency_key}"
+                again = f"If it may have arrived, run it again with --idempotency-key {submission.idempotency_key}."
                 error.hint = f"{error.hint} {again}" if error.hint else again
             raise
         upload_id = _upload_id(answer)
