@@ -1,13 +1,18 @@
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from certpipe.core.bundle import Bundle
-from certpipe.core.errors import Rejected, Unavailable, Uncertain
+from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ports.connector import Connector
 from certpipe.core.ports.custody import Unwrapper
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.uploads import Forwarded, Receipt, Stored
 from schemas.status import Actor
+
+_STRUCK = "[…]"
+_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
+"""Base64 that is longer than any word or number of a provider's."""
 
 NO_DESTINATION = Problem(
     "no_destination",
@@ -46,7 +51,20 @@ class Forward:
             return found
         try:
             return await connector.send(bundle, upload.facts)
-        except Uncertain:
+        except Uncertain as lost:
             if found := await connector.find(upload.facts):
                 return found
-            raise
+            raise _discreet(lost, bundle) from None
+        except (Rejected, Unavailable) as no:
+            raise _discreet(no, bundle) from None
+
+
+def _discreet(error: CertpipeError, bundle: Bundle) -> CertpipeError:
+    """The same error, without what a provider quoted of our request: its words are stored and shown."""
+    error.problems = tuple(
+        replace(problem, provider_message=_RUN.sub(_STRUCK, problem.provider_message.replace(bundle.password, _STRUCK)))
+        if problem.provider_message
+        else problem
+        for problem in error.problems
+    )
+    return error

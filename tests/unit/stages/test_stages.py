@@ -1,5 +1,6 @@
 """The four stages, one upload at a time, with real keys in memory."""
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -178,3 +179,13 @@ async def test_without_a_destination_the_upload_waits_for_the_operator(validate:
 
 def test_the_pipeline_is_a_chain_of_all_stages() -> None:
     assert [PIPELINE.following(stage) for stage in Stage] == [Stage.ENCRYPT, Stage.PERSIST, Stage.FORWARD, None]
+
+
+async def test_a_provider_that_quotes_our_request_does_not_make_us_tell_its_secrets(
+    validate: Validate, csd: Bundle
+) -> None:
+    quoted = f"bad request: {base64.b64encode(csd.private_key).decode()} with {csd.password}, folio 12345"
+    no = Rejected(replace(AWAY, provider_message=quoted))
+    with pytest.raises(Rejected) as told:
+        await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": Destination(sends=[no])})(await stored(validate, csd))
+    assert told.value.problems[0].provider_message == "bad request: […] with […], folio 12345"
