@@ -99,4 +99,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 def _refused(error: KeyFolderError) -> typer.Exit:
     typer.echo(str(error), err=True)
-    return typer.Exit(1)
+    return typer.Exit(2)

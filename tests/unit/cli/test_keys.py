@@ -68,6 +68,6 @@ def test_list_names_each_file_that_is_not_as_it_must_be_and_exits_1(folder: Path
 def test_a_folder_that_cannot_be_used_is_told_without_a_traceback(tmp_path: Path, command: str) -> None:
     (tmp_path / "file").touch()
     result = keys(command, "--keys-dir", tmp_path / "file")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "keys init" in result.stderr
     assert "Traceback" not in result.output
