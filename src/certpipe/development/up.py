@@ -93,8 +93,7 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
         services = list(await stack.enter_async_context(ingress(process, listener)))
         for role in others:
             services += await stack.enter_async_context(role(process))
-        if amqp_url is None:
-            await process.backlog.redrive()  # what waited in the memory of the process before this one
+        await process.backlog.redrive()  # what waited in the memory of the process before, or in another broker
         host, port = listener.getsockname()[:2]
         address = {
             "url": f"http://{host}:{port}",
