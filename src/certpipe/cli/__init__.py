@@ -14,7 +14,7 @@ COMMANDS = {
     "upload": Entry("certpipe.cli.upload:upload", "Submit a certificate, its key and its password."),
     "status": Entry("certpipe.cli.status:status", "Show one upload, or list them."),
     "watch": Entry("certpipe.cli.status:watch", "Follow an upload until it ends."),
-    "check": Entry("certpipe.cli.check:check", "Prove a certificate and its key here; nothing leaves the machine."),
+    "check": Entry("certpipe.cli.check:check", "Prove a certificate and its key on this machine."),
     "org": Entry("certpipe.cli.org:app", "Organizations and their AMQP producers."),
     "party": Entry("certpipe.cli.party:app", "Parties: whom certificates belong to."),
     "token": Entry("certpipe.cli.token:token", "Issue a development token."),

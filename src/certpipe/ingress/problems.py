@@ -14,9 +14,16 @@ FORBIDDEN = Problem(
     "forbidden",
     "Su cuenta no tiene permiso para esta operación",
     "Your account may not do this",
+    hint="Ask an owner of the organization, or the operator",
     status=403,
 )
-NOT_FOUND = Problem("not_found", "El recurso no existe", "There is nothing at this address", status=404)
+NOT_FOUND = Problem(
+    "not_found",
+    "El recurso no existe",
+    "There is nothing at this address",
+    hint="/openapi.json tells what there is",
+    status=404,
+)
 METHOD_NOT_ALLOWED = Problem(
     "method_not_allowed",
     "El método HTTP no está permitido aquí",
@@ -160,4 +167,5 @@ MALFORMED_MESSAGE = Problem(
     "malformed_message",
     "El mensaje no cumple el esquema de certpipe.uploads",
     "The message does not follow the schema of certpipe.uploads",
+    hint="The schema is UploadMessage.json, and the exchange is described in asyncapi.json, of schemas/published",
 )
