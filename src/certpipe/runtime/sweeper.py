@@ -26,16 +26,21 @@ class Sweeper:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep until `stopping` is set."""
-        tidied = self._clock.now()
+        tidied, told = self._clock.now(), False
         while not stopping.is_set():
             try:
                 full = await self._publish_due()
                 if (self._clock.now() - tidied).total_seconds() >= TIDY_EVERY:
                     tidied = self._clock.now()
                     await self._backlog.sweep()
+                if told:
+                    told = False
+                    log.info("sweeping again")
             except Unavailable as away:
                 full = False
-                log.warning("cannot sweep now", extra={"codes": str(away)})
+                if not told:  # once: it is asked every second
+                    told = True
+                    log.warning("cannot sweep now", extra={"codes": str(away)})
             if not full:
                 await self._clock.wait(self._every, until=stopping)
 

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from certpipe.core.errors import Unavailable
 from certpipe.runtime.sweeper import BATCH, Sweeper
 from schemas.messages import UploadRef
@@ -60,3 +62,12 @@ async def test_a_database_that_is_away_is_asked_again_at_the_next_tick() -> None
     one = ref()
     dispatcher = await sweep(Backlog(Unavailable(AWAY), {Stage.ENCRYPT: [one]}), Publisher(), Clock())
     assert dispatcher.refs == [(Stage.ENCRYPT, one)]
+
+
+async def test_a_database_that_stays_away_is_told_once_and_that_it_is_back_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "certpipe.runtime.sweeper")
+    away = [Unavailable(AWAY)] * 3
+    await sweep(Backlog(*away, {}, Unavailable(AWAY)), Publisher(), Clock())
+    assert caplog.messages == ["cannot sweep now", "sweeping again", "cannot sweep now", "sweeping again"]
