@@ -6,13 +6,13 @@ from dataclasses import replace
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from certpipe.core.problems import Problem
 from certpipe.ingress.envelope import EMPTY_FILE, FILE_TOO_LARGE
+from certpipe.ingress.fields import FILES, PASSWORD
 from certpipe.ingress.form import (
-    FILES,
     MOST_FILE_BYTES,
     MOST_PASSWORD_CHARACTERS,
     MOST_WIRE_FILE_BYTES,
-    PASSWORD,
     Form,
     echo,
 )
@@ -22,6 +22,7 @@ from certpipe.ingress.problems import (
     INVALID_FIELD,
     MALFORMED_MULTIPART,
     TOO_MANY_PARTS,
+    WRONG_FILE_TYPE,
 )
 from certpipe.ingress.refusal import RefusedError
 
@@ -42,7 +43,7 @@ async def read_multipart(request: web.Request, form: Form) -> None:
         while part := await reader.next():
             parts += 1
             if parts > MOST_PARTS:
-                raise RefusedError(TOO_MANY_PARTS)
+                raise RefusedError(_too_many(form))
             if isinstance(part, MultipartReader):
                 raise RefusedError(replace(MALFORMED_MULTIPART, hint="Parts must not be multipart themselves"))
             await _read_part(part, form)
@@ -56,11 +57,13 @@ async def _read_part(part: BodyPartReader, form: Form) -> None:
         raise RefusedError(ENCODED_BODY)
     if part.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RefusedError(ENCODED_BODY)
-    name, file_name = _names(part)
-    if not form.expects(name):
+    wire, file_name = _names(part)
+    name = form.expects(wire)
+    fault = None if name is None else _fault(form, name, file_name)
+    if name is None:
         await _drain(part)
-    elif file_name is not None and not _is_plain(file_name):
-        form.problems.append(FILE_NAME.about(name))
+    elif fault is not None:
+        form.refuse(name, fault)
         await _drain(part)
     elif name in FILES:
         await _read_file(part, name, form)
@@ -75,6 +78,20 @@ def _names(part: BodyPartReader) -> tuple[str, str | None]:
         return part.name or "", part.filename
 
 
+def _too_many(form: Form) -> Problem:
+    return replace(TOO_MANY_PARTS, hint=f"At most {MOST_PARTS} parts; known are: {', '.join(form.fields.names)}")
+
+
+def _fault(form: Form, name: str, file_name: str | None) -> Problem | None:
+    """What is wrong with the name of a file, or with there being none."""
+    if file_name is not None and not _is_plain(file_name):
+        return FILE_NAME
+    extension = form.fields.extension(name)
+    if extension is not None and not (file_name or "").lower().endswith(extension):
+        return replace(WRONG_FILE_TYPE, hint=f"The name of this file must end in `{extension}`")
+    return None
+
+
 def _is_plain(file_name: str) -> bool:
     return (
         len(file_name) <= MOST_FILE_NAME
@@ -87,18 +104,18 @@ def _is_plain(file_name: str) -> bool:
 async def _read_file(part: BodyPartReader, name: str, form: Form) -> None:
     content = await _capped(part, MOST_FILE_BYTES)
     if content is None:
-        form.problems.append(NOT_SATS.about(name))
+        form.refuse(name, NOT_SATS)
     elif content:
         form.files[name] = content
     else:
-        form.problems.append(EMPTY_FILE.about(name))
+        form.refuse(name, EMPTY_FILE)
 
 
 async def _read_text(part: BodyPartReader, name: str, form: Form) -> None:
     content = await _capped(part, MOST_TEXT_BYTES)
     text = None if content is None else _decoded(content, legacy=name == PASSWORD)
     if text is None:
-        form.problems.append(INVALID_FIELD.about(name))
+        form.refuse(name, INVALID_FIELD)
     else:
         form.put_text(name, text)
 

@@ -8,15 +8,17 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from certpipe.core.ports.dialect import BodyForm
 from certpipe.ingress.answers import PROBLEM_JSON, problem_document
 from certpipe.ingress.examples import EXAMPLES, PROBLEMS
-from certpipe.ingress.form import FILES, PASSWORD
+from certpipe.ingress.fields import FILES, PASSWORD, Fields
 from certpipe.ingress.route import Answer, Route
 from schemas.base import Kind
 from schemas.status import ProblemDocument
 
 REF = "#/components/schemas/{model}"
 PATH_PARAMETER = re.compile(r"{(\w+)}")
+MEDIA = {BodyForm.MULTIPART: "multipart/form-data", BodyForm.JSON: "application/json"}
 HEADERS: dict[str, dict[str, Any]] = {
     "Location": {"description": "Where the upload is", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "Seconds after which to ask again", "schema": {"type": "integer"}},
@@ -157,20 +159,22 @@ def _refusal(status: int) -> dict[str, Any]:
     return shown
 
 
-def _form(fields: frozenset[str]) -> dict[str, Any]:
-    required = sorted(fields & {*FILES, PASSWORD, "party_id", "kind"} if "rfc" not in fields else {*FILES, PASSWORD})
+def _form(fields: Fields) -> dict[str, Any]:
     return {
         "required": True,
         "content": {
             media: {
                 "schema": {
                     "type": "object",
-                    "properties": {name: _field(name, in_json=in_json) for name in sorted(fields)},
-                    "required": required,
+                    "properties": {
+                        wire: _field(name, in_json=form is BodyForm.JSON) for wire, name in sorted(fields.names.items())
+                    },
+                    "required": sorted(map(fields.wire, fields.required)),
                     "additionalProperties": False,
                 }
             }
-            for media, in_json in (("multipart/form-data", False), ("application/json", True))
+            for form, media in MEDIA.items()
+            if form in fields.forms
         },
     }
 

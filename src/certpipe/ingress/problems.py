@@ -44,6 +44,13 @@ UNSUPPORTED_MEDIA_TYPE = Problem(
     hint="Send `multipart/form-data`, or `application/json` with the files in base64",
     status=415,
 )
+MULTIPART_NEEDED = Problem(
+    "unsupported_media_type",
+    "El tipo de contenido no está soportado",
+    "This content type is not supported",
+    hint="Send `multipart/form-data`",
+    status=415,
+)
 JSON_NEEDED = Problem(
     "unsupported_media_type",
     "El tipo de contenido no está soportado",
@@ -80,7 +87,6 @@ TOO_MANY_PARTS = Problem(
     "too_many_parts",
     "La petición tiene demasiadas partes",
     "The request has too many parts",
-    hint="At most 16 parts; five are known: certificate, private_key, password, party_id, kind",
 )
 UNKNOWN_FIELD = Problem("unknown_field", "El campo no se conoce", "This field is not known")
 DUPLICATE_FIELD = Problem(
@@ -92,6 +98,9 @@ FILE_NAME = Problem(
     "El nombre del archivo no es válido",
     "The file name is not valid",
     hint="Send a plain file name without folders or control characters, or none",
+)
+WRONG_FILE_TYPE = Problem(
+    "wrong_file_type", "El archivo no tiene la extensión esperada", "The file does not have the expected extension"
 )
 UNKNOWN_PARAMETER = Problem(
     "unknown_parameter", "El parámetro de consulta no se conoce", "This query parameter is not known"
