@@ -1,10 +1,10 @@
-"""A vendor's dialect: how its clients' requests read, and what they expect to be answered. Pure: no I/O, no framework."""
+"""A vendor's dialect: how its clients' requests read, and what they expect to be answered. No I/O, no framework."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from certpipe.core.ports.directory import PartyKind, Role
@@ -43,12 +43,42 @@ class BodyShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """One answer, for the description of the API: `schema` is JSON Schema 2020-12 of its body, None where it has none.
+
+    `headers`: the names of those that a client may rely on (`Location`, `Retry-After`, `WWW-Authenticate`).
+    """
+
+    status: int
+    description: str
+    schema: Mapping[str, Any] | None = field(default=None, hash=False)
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedHeader:
+    """One header of a request, for the description of the API. `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    required: bool = False
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"}, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DialectRoute:
-    """One address of the vendor. `{id}` in the path is the party."""
+    """One address of the vendor. `{id}` in the path is the party.
+
+    The rest is for the description of the API: one line, every status that can come with its body, and the headers that
+    are read (`Authorization` and `Prefer` are described for all).
+    """
 
     method: str
     path: str
     action: Action
+    summary: str = ""
+    answers: tuple[Described, ...] = ()
+    headers: tuple[DescribedHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +104,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The upload reached what the dialect waits for. `certificate`: the stored version, where there is one."""
+    """The upload reached what the dialect waits for, be it now or when its key came first.
+
+    `certificate`: the stored version as it was then, active and not replaced, so that the answer to the same key stays
+    the same; None where none was stored. Of `status`, only what never changes again should be quoted.
+    """
 
     status: UploadStatus
     certificate: StoredCertificate | None
@@ -118,7 +152,10 @@ class Denial(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Nothing was tried. `problems` say it in words; `headers` (WWW-Authenticate, Retry-After) go with the answer."""
+    """Nothing was tried. `problems` say it in words.
+
+    `headers` (WWW-Authenticate, Retry-After) go with the answer; the door adds those that the reply leaves out.
+    """
 
     denial: Denial
     problems: tuple[Problem, ...]
@@ -127,7 +164,12 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Faulty:
-    """The request, the bundle or the PAC: every problem, in the order of the check list. `status`: of a refused upload."""
+    """The request, the bundle or the PAC: every problem, in the order of the check list. `status`: of a refused upload.
+
+    `problems` is never empty; a `field` has the name that the body's shape gives it. An upload that ended `failed` comes
+    with the operator's or the provider's problem (status 500); one that a newer upload overtook before it was stored
+    comes with `superseded` (status 409).
+    """
 
     problems: tuple[Problem, ...]
     status: UploadStatus | None = None
@@ -154,7 +196,8 @@ class Dialect(Protocol):
         routes: its addresses.
         shape: of an upload's body.
         kind: what it takes.
-        parties: the kinds of party that it knows; another is not found.
+        parties: the kinds of party that it knows; another is not found. An entry that does not wait for a certificate
+            is not found either.
         roles: the members who may upload and remove.
         until: the state that an answer waits for by default: `stored` or `forwarded`.
     """
