@@ -35,6 +35,16 @@ class PartyType(StrEnum):
     ORGANIZATION = "organization"
 
 
+class EntryState(StrEnum):
+    """Where an entry stands with its e.firma. It waits once more when its upload was rejected, or it is put again."""
+
+    WAITING = "waiting"
+    PROCESSING = "processing"
+    REGISTERED = "registered"
+    ERROR = "error"
+    VOID = "void"
+
+
 class OrganizationBody(Contract):
     """What is put of an organization."""
 
@@ -67,13 +77,14 @@ class PartyBody(Contract):
 
 
 class PartyView(Contract):
-    """Whom certificates belong to."""
+    """Whom certificates belong to. `state` is an entry's; null for other kinds."""
 
     id: UUID
     organization_id: UUID
     kind: PartyType
     rfc: str
     name: str
+    state: EntryState | None = None
 
 
 class PartyList(Contract):

@@ -90,7 +90,7 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body:
         operation["requestBody"] = {"required": True, "content": {"application/json": _content(route.body)}}
     if route.form:
-        operation["requestBody"] = _form(route.form)
+        operation["requestBody"] = form_body(route.form)
     return operation
 
 
@@ -159,7 +159,8 @@ def _refusal(status: int) -> dict[str, Any]:
     return shown
 
 
-def _form(fields: Fields) -> dict[str, Any]:
+def form_body(fields: Fields) -> dict[str, Any]:
+    """The body of an upload, in each form that it may have."""
     return {
         "required": True,
         "content": {

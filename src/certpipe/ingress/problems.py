@@ -1,5 +1,8 @@
 """The faults that only a door can find: the shape of a request, its sender, its timing."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from certpipe.core.problems import Problem
 from schemas.status import Actor
 
@@ -150,6 +153,19 @@ INVALID_RFC = Problem(
     field="rfc",
     hint="12 characters for a company, 13 for a person, in capitals, without spaces or hyphens",
 )
+SUPERSEDED = Problem(
+    "superseded",
+    "Otro certificado, enviado después, tomó el lugar de este",
+    "Another certificate, which was sent later, took the place of this one",
+    status=409,
+)
+NO_ENTRY = Problem(
+    "not_an_entry",
+    "Solo una entrada espera un certificado",
+    "Only an entry waits for a certificate",
+    hint="Parties of other kinds have no state",
+    status=409,
+)
 NOT_IN_CLEAR = Problem(
     "clear_not_allowed",
     "Este productor debe enviar el certificado sellado",
@@ -170,4 +186,9 @@ MALFORMED_MESSAGE = Problem(
     "malformed_message",
     "El mensaje no cumple el esquema de certpipe.uploads",
     "The message does not follow the schema of certpipe.uploads",
+)
+
+# What aiohttp itself says no with.
+OF_AIOHTTP: Mapping[int, Problem] = MappingProxyType(
+    {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: BODY_TOO_LARGE, 415: UNSUPPORTED_MEDIA_TYPE}
 )

@@ -177,6 +177,14 @@ ROUTES: tuple[Route, ...] = (
         body=PartyBody,
     ),
     Route(
+        "DELETE",
+        "/v1/parties/{id}",
+        parties.void,
+        "Let an entry wait for no certificate any more (owners and admins)",
+        answers=(Answer(200, "The entry is void", PartyView),),
+        refusals=(403, 404, 409),
+    ),
+    Route(
         "GET",
         "/v1/sealing-keys",
         public.sealing_keys,

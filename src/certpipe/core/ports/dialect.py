@@ -166,9 +166,9 @@ class Denied:
 class Faulty:
     """The request, the bundle or the PAC: every problem, in the order of the check list. `status`: of a refused upload.
 
-    `problems` is never empty; a `field` has the name that the body's shape gives it. An upload that ended `failed` comes
-    with the operator's or the provider's problem (status 500); one that a newer upload overtook before it was stored
-    comes with `superseded` (status 409).
+    `problems` is never empty; a `field` has the name that the body's shape gives it. An upload that ended `failed`
+    comes with the operator's or the provider's problem (status 500); one that a newer upload overtook before it was
+    stored comes with `superseded` (status 409).
     """
 
     problems: tuple[Problem, ...]
