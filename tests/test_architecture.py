@@ -59,6 +59,7 @@ def test_the_contracts_hold() -> None:
         ("sql", "src/certpipe/ingress/app.py", "import asyncpg"),
         ("logs", "src/certpipe/runtime/worker.py", "import structlog"),
         ("tokens", "src/certpipe/connectors/__init__.py", "import joserfc"),
+        ("forms", "src/certpipe/connectors/__init__.py", "import multipart"),
         ("settings", "src/certpipe/store/intake.py", "import certpipe.settings"),
         ("development", "workers/validate.py", "import certpipe.development.identity"),
         ("keyless", "workers/ingress.py", "import certpipe.crypto.opening"),

@@ -11,8 +11,8 @@ from certpipe.core.ports.dialect import BodyForm
 from certpipe.core.problems import Problem
 from certpipe.ingress.admission import BytesInFlight
 from certpipe.ingress.fields import Fields
-from certpipe.ingress.form import Form
-from certpipe.ingress.jsonbody import MOST_WIRE_BYTES, Model, read_json, read_model, refuse_encoded
+from certpipe.ingress.form import MOST_WIRE_BYTES, Form
+from certpipe.ingress.jsonbody import Model, read_json, read_model, refuse_encoded
 from certpipe.ingress.multipart import read_multipart
 from certpipe.ingress.problems import (
     BODY_TOO_LARGE,

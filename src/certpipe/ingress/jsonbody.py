@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from certpipe.core.problems import Problem
 from certpipe.ingress.base64text import decode_base64
 from certpipe.ingress.fields import FILES
-from certpipe.ingress.form import MOST_FILE_BYTES, MOST_WIRE_FILE_BYTES, Form, echo
+from certpipe.ingress.form import MOST_FILE_BYTES, MOST_WIRE_BYTES, Form, echo
 from certpipe.ingress.multipart import NOT_SATS
 from certpipe.ingress.problems import (
     BODY_TOO_LARGE,
@@ -25,7 +25,6 @@ from certpipe.ingress.strictjson import DuplicateMemberError, parse_object
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_JSON_BYTES = 256 * 1024
-MOST_WIRE_BYTES = 3 * MOST_WIRE_FILE_BYTES
 MOST_SMALL_BYTES = 16 * 1024
 NOT_SATS_SIZE = replace(NOT_SATS, message_en="The body is larger than any two files of SAT")
 
