@@ -67,7 +67,7 @@ def create_app(
         _add(app, route.method, route.path, guarded(route, authenticator))
     for mounted in dialects:
         for spoken in mounted.dialect.routes:
-            _add(app, spoken.method, spoken.path, DialectHandler(mounted, spoken, authenticator))
+            _add(app, spoken.method, spoken.path, DialectHandler(mounted, spoken, authenticator).handle)
     app.on_response_prepare.append(finish_headers)
     app.on_shutdown.append(_release_who_waits)
     app.cleanup_ctx.append(_run_waiting_room)

@@ -47,7 +47,7 @@ class DialectHandler:
     route: DialectRoute
     authenticator: Authenticator
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """The handler for the router."""
         quoted = Request(request[REQUEST_ID], self.mounted.clock.now(), request.method, request.rel_url.raw_path)
         headers: Mapping[str, str] = {}
