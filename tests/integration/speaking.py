@@ -36,7 +36,7 @@ SHAPE = BodyShape("cer", "llave", "clave", frozenset(BodyForm))
 NO_UUID = Problem("no_uuid", "No es un UUID", "Not a UUID", field="x-org")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plain:
     """Takes multipart and JSON, of owners and admins, for branches and entries."""
 
@@ -82,5 +82,5 @@ def _members(outcome: Outcome) -> Mapping[str, object]:
 
 def spoken(dialect: Dialect | None = None, *, seconds: float = 30.0, until: State | None = None) -> Mounted:
     """The dialect as the door is given it."""
-    dialect = dialect or Plain()
-    return Mounted(dialect, SystemClock(), seconds, until or dialect.until)
+    chosen = Plain() if dialect is None else dialect
+    return Mounted(chosen, SystemClock(), seconds, until or chosen.until)

@@ -44,7 +44,10 @@ def goes(door: Door, *states: State) -> None:
             door.store.move(upload.id, state)
         door.bell.ring()
 
-    door.store.on_accept = lambda upload: asyncio.get_running_loop().call_soon(step, upload) and None
+    def accept(upload: NewUpload) -> None:
+        asyncio.get_running_loop().call_soon(step, upload)
+
+    door.store.on_accept = accept
 
 
 async def call(
