@@ -25,10 +25,11 @@ OTHERS = ("admin", "member")
 
 @dataclass(frozen=True, slots=True)
 class Vendors:
-    """`bundles`: those of an authority that it trusts. `elsewhere`: an organization of the stranger's own."""
+    """`bundles`: of the `authority`, which it trusts. `elsewhere`: an organization of the stranger's own."""
 
     installation: Installation
     database_url: str
+    authority: Authority
     bundles: Mapping[str, Bundle]
     elsewhere: str
 
@@ -81,7 +82,7 @@ async def vendors(folder: Path, database_url: str, **environment: str) -> AsyncI
     settings = {"CERTPIPE_DATABASE_URL": database_url, "CERTPIPE_LOG_LEVEL": "WARNING", **environment}
     installation = await trusting(folder, authority, **settings).start()
     try:
-        running = Vendors(installation, database_url, generated(authority), str(uuid4()))
+        running = Vendors(installation, database_url, authority, generated(authority), str(uuid4()))
         for role in OTHERS:
             statement = "INSERT INTO certpipe.members (organization_id, subject, role) VALUES ($1, $2, $2)"
             await running.execute(statement, installation.organization_id, role)
