@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
 from certpipe.core.errors import Rejected
 from certpipe.core.problems import INTERNAL, Problem
@@ -21,6 +23,10 @@ INVALID_KEY = Problem(
 )
 
 _KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+KEY_SCHEMA: Mapping[str, Any] = MappingProxyType(
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{_KEY.pattern}$"}
+)
+"""What the key may be, as JSON Schema."""
 
 
 def verdict(problems: Sequence[Problem]) -> tuple[int, Problem]:

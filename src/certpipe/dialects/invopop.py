@@ -63,7 +63,9 @@ _ANSWERS = (
     Described(500, "The upload could not be processed", _ERROR),
     Described(503, "Too much work, or something is away", _ERROR, ("Retry-After",)),
 )
-_HEADERS = (DescribedHeader("Idempotency-Key", "A repeated key gets the first result again"),)
+_HEADERS = (
+    DescribedHeader("Idempotency-Key", "A repeated key gets the first result again", schema=telling.KEY_SCHEMA),
+)
 
 
 class Invopop:

@@ -31,7 +31,7 @@ from schemas.status import CertificateFacts, State
 
 _PATH = "/organizations/{id}/certificates"
 # Timbrix has one status for everything that is wrong with what was sent.
-_FOLDED: Mapping[int, int] = MappingProxyType({422: 400})
+_FOLDED: Mapping[int, int] = MappingProxyType({})
 # A status, and the words where ours would name nothing that Timbrix's user knows.
 _DENIALS: Mapping[Denial, tuple[int, str | None]] = MappingProxyType(
     {
@@ -87,7 +87,9 @@ _ERRORS = (
     Described(500, "Internal error", _ERROR),
     Described(503, "Too much work, or something is away", _ERROR, ("Retry-After",)),
 )
-_HEADERS = (DescribedHeader("Idempotency-Key", "A repeated key gets the first result again"),)
+_HEADERS = (
+    DescribedHeader("Idempotency-Key", "A repeated key gets the first result again", schema=telling.KEY_SCHEMA),
+)
 
 
 class Timbrix:
