@@ -31,7 +31,7 @@ from schemas.status import CertificateFacts, State
 
 _PATH = "/organizations/{id}/certificates"
 # Timbrix has one status for everything that is wrong with what was sent.
-_FOLDED: Mapping[int, int] = MappingProxyType({})
+_FOLDED: Mapping[int, int] = MappingProxyType({422: 400})
 # A status, and the words where ours would name nothing that Timbrix's user knows.
 _DENIALS: Mapping[Denial, tuple[int, str | None]] = MappingProxyType(
     {
