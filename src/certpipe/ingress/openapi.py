@@ -184,24 +184,36 @@ def _refusal(status: int) -> dict[str, Any]:
 
 def form_body(fields: Fields) -> dict[str, Any]:
     """The body of an upload, in each form that it may have."""
-    return {
-        "required": True,
-        "content": {
-            media: {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        wire: _field(name, required=name in fields.required, in_json=form is BodyForm.JSON)
-                        for wire, name in sorted(fields.names.items())
-                    },
-                    "required": sorted(map(fields.wire, fields.required)),
-                    "additionalProperties": False,
-                }
-            }
-            for form, media in MEDIA.items()
-            if form in fields.forms
-        },
+    content = {
+        media: _form(fields, in_json=form is BodyForm.JSON) for form, media in MEDIA.items() if form in fields.forms
     }
+    return {"required": True, "content": content}
+
+
+def _form(fields: Fields, *, in_json: bool) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {
+            wire: _field(name, required=name in fields.required, in_json=in_json)
+            for wire, name in sorted(fields.names.items())
+        },
+        "required": sorted(map(fields.wire, fields.required)),
+        "additionalProperties": False,
+    }
+    files = {wire: extension for wire, name in sorted(fields.names.items()) if (extension := fields.extension(name))}
+    if in_json or not files:
+        return {"schema": schema}
+    return {"schema": schema, "encoding": {wire: _named(wire, extension) for wire, extension in files.items()}}
+
+
+def _named(wire: str, extension: str) -> dict[str, Any]:
+    """A part whose file name has to end in `extension`."""
+    header = {
+        "description": f"The file name ends in `{extension}`",
+        "schema": {"type": "string"},
+        "example": f'form-data; name="{wire}"; filename="{wire}{extension}"',
+    }
+    return {"contentType": "application/octet-stream", "headers": {"Content-Disposition": header}}
 
 
 def _field(name: str, *, required: bool, in_json: bool) -> dict[str, Any]:
