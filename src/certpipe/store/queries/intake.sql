@@ -10,10 +10,10 @@ WITH input AS MATERIALIZED (
         id, organization_id, party_id, kind, rfc, door, submitted_by, is_check, format, kid, ciphertext, awaited,
         key_hash, fingerprint, place
     )
-    WHERE NOT i.awaited OR EXISTS (
-        SELECT FROM certpipe.parties p
+    WHERE NOT i.awaited OR (
+        SELECT certpipe.entry_state(p.id, p.waiting_after, p.voided_at IS NOT NULL) = 'waiting'
+        FROM certpipe.parties p
         WHERE p.id = i.party_id AND p.kind = 'entry'
-          AND certpipe.entry_state(p.id, p.waiting_after, p.voided_at IS NOT NULL) = 'waiting'
     )
 ), claims AS (
     INSERT INTO certpipe.idempotency_keys (organization_id, key_hash, fingerprint, upload_id)
