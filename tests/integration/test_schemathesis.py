@@ -39,8 +39,7 @@ branch.values = {branch}
 organization.values = {organization}
 
 [[operations]]
-include-path = "/v1/uploads"
-include-method = "POST"
+include-name = "POST /v1/uploads"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
 [operations.parameters]
 "body.party_id" = {{ dictionary = "parties", probability = 0.8 }}
@@ -52,8 +51,7 @@ include-path = ["/v1/checks", "/v1/certificates"]
 "query.party_id" = {{ dictionary = "parties", probability = 0.8 }}
 
 [[operations]]
-include-path-regex = "^/v1/parties/[^/]+$"
-include-method = "PUT"
+include-name = "PUT /v1/parties/{{id}}"
 [operations.parameters]
 "body.organization_id" = {{ dictionary = "organizations", probability = 0.8 }}
 """
