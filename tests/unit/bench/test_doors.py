@@ -17,4 +17,4 @@ COST = Cost(40, 1_233.0, 1_833.4, 1.482)
 
 
 def test_every_upload_has_a_party_of_its_own() -> None:
-    assert parties(100) - parties(99) == 3 * 4
+    assert parties(100) - parties(99) == 3 * (2 + 5 * 2)
