@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from bench import arms, grounds, latency
+from bench import arms, doors, grounds, latency
 from bench.about import about
 from bench.children import ROOT
 from bench.report import Report, aligned, markdown
@@ -43,7 +43,7 @@ async def run(plan: Plan, layout: str, python: Path, command: str) -> Report:
         (arms.chain(skip_key_check=True), plan.skipped),
     ]
     each = plan.certpipe + WARM_UP
-    parties = plan.rounds * each + plan.requests + latency.WARM_UP
+    parties = plan.rounds * each + plan.requests + latency.WARM_UP + doors.parties(2 * plan.requests)
     with tempfile.TemporaryDirectory(prefix="certpipe-bench-") as folder:
         async with grounds.opened(Path(folder), python, parties=parties) as ground:
             facts = await about(ground, command, layout)
@@ -60,7 +60,9 @@ async def run(plan: Plan, layout: str, python: Path, command: str) -> Report:
                 await latency.on_rabbitmq(ground, layout, requests=plan.requests, first_party=last),
                 await latency.in_process(ground, requests=plan.requests),
             ]
-    return Report(facts, rounds, idle)
+            behind = last + plan.requests + latency.WARM_UP
+            busy = await doors.measure(ground, layout, requests=2 * plan.requests, first_party=behind)
+    return Report(facts, rounds, idle, busy)
 
 
 def _tell(number: int, one: Round) -> None:
@@ -85,7 +87,7 @@ def main() -> None:
     plan = QUICK if chosen.quick else WHOLE
     command = " ".join(["python -m bench", *sys.argv[1:]])
     report = asyncio.run(run(plan, chosen.layout, chosen.peer_python, command))
-    for rows in (report.speeds(), report.delays(), report.processes()):
+    for rows in report.tables():
         say(f"\n{aligned(rows)}")
     (ROOT / "bench" / "results.json").write_text(report.json(), encoding="utf-8")
     (ROOT / "docs" / "benchmark.md").write_text(markdown(report), encoding="utf-8")

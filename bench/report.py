@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from bench.doors import Doors
 from bench.latency import Latency
 from bench.rounds import Round
 
@@ -19,6 +20,7 @@ class Report:
     about: Mapping[str, str]
     rounds: Sequence[Round]
     latencies: Sequence[Latency]
+    doors: Doors | None = None
 
     @property
     def arms(self) -> Sequence[str]:
@@ -53,6 +55,7 @@ class Report:
             "uploads_per_second": {arm: median(self.rates(arm)) for arm in self.arms},
             "cpu_ms_per_upload": {arm: self.cpu_ms(arm) for arm in self.arms},
             "latency_ms": [asdict(one) for one in self.latencies],
+            "doors": self.doors and asdict(self.doors),
             "rounds": [asdict(one) for one in self.rounds],
         }
 
@@ -81,6 +84,11 @@ class Report:
             ),
         ]
 
+    def tables(self) -> Sequence[Sequence[Row]]:
+        """All of them."""
+        doors = (self.doors.speeds(), self.doors.costs()) if self.doors else ()
+        return [self.speeds(), self.delays(), *doors, self.processes()]
+
     def processes(self) -> Sequence[Row]:
         """A row per contender and process under a heading."""
         rows = [("contender", "process", "CPU ms/upload")]
@@ -97,7 +105,7 @@ def aligned(rows: Sequence[Row]) -> str:
 def markdown(report: Report) -> str:
     """The page `docs/benchmark.md`."""
     about = "\n".join(f"* {name}: {value}" for name, value in report.about.items())
-    tables = "\n".join(_table(rows) for rows in (report.speeds(), report.delays(), report.processes()))
+    tables = "\n".join(_table(rows) for rows in report.tables())
     return _PAGE.format(about=about, tables=tables)
 
 
@@ -129,5 +137,8 @@ arrived at the PAC exactly once.
   the key is loaded with the library's own check.
 * **celery, check skipped**: the same with `unsafe_skip_rsa_key_validation=True`, and a signature made and verified.
   That is no proof: a key whose CRT numbers are damaged passes.
+
+The doors are measured with the same workers: 32 clients, each sending its next request when it has the last one's
+answer; every upload to a party of its own. The cost of a body is the CPU of the ingress process with no worker running.
 
 {tables}"""

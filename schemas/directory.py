@@ -4,19 +4,26 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from schemas.base import Contract
 
+# SAT's pattern (tdCFDI.xsd, t_RFC): 13 characters for a person, 12 for a company.
+RFC_PATTERN = r"[A-Z&Ñ]{3,4}[0-9]{2}(?:0[1-9]|1[012])(?:0[1-9]|[12][0-9]|3[01])[A-Z0-9]{2}[0-9A]"
+# Neither controls nor what nobody sees or what turns a line around; and not only blanks.
+_HIDDEN = r"\u0000-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\uffff"
+NAME_PATTERN = rf"^[^{_HIDDEN}]*[^{_HIDDEN} ][^{_HIDDEN}]*$"
 
-def _printable(name: str) -> str:
-    if not name.strip() or not name.isprintable():
-        raise ValueError("a name has printable characters, and not only blanks")
-    return name
-
-
-Rfc = Annotated[str, Field(min_length=12, max_length=13, description="12 or 13 characters, in capitals")]
-Name = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_printable)]
+Rfc = Annotated[
+    str,
+    Field(
+        min_length=12,
+        max_length=13,
+        description="12 or 13 characters, in capitals",
+        json_schema_extra={"pattern": f"^{RFC_PATTERN}$"},
+    ),
+]
+Name = Annotated[str, Field(min_length=1, max_length=300, pattern=NAME_PATTERN)]
 
 OPERATOR_SCOPE = "ops:act"
 """The scope of a token with which operators ask: they make organizations and producers."""
@@ -36,6 +43,16 @@ class PartyKind(StrEnum):
     ENTRY = "entry"
     BRANCH = "branch"
     ORGANIZATION = "organization"
+
+
+class EntryState(StrEnum):
+    """Where an entry stands with its e.firma. It waits once more when its upload was rejected, or it is put again."""
+
+    WAITING = "waiting"
+    PROCESSING = "processing"
+    REGISTERED = "registered"
+    ERROR = "error"
+    VOID = "void"
 
 
 class OrganizationBody(Contract):
@@ -70,13 +87,14 @@ class PartyBody(Contract):
 
 
 class PartyView(Contract):
-    """Whom certificates belong to."""
+    """Whom certificates belong to. `state` is an entry's; null for other kinds."""
 
     id: UUID
     organization_id: UUID
     kind: PartyKind
     rfc: str
     name: str
+    state: EntryState | None = None
 
 
 class PartyList(Contract):

@@ -16,6 +16,7 @@ class EventType(StrEnum):
     ENCRYPTED = "upload.encrypted"
     STORED = "certificate.stored"
     FORWARDED = "certificate.forwarded"
+    REMOVED = "certificate.removed"
     RETRIED = "upload.retried"
     REJECTED = "upload.rejected"
     FAILED = "upload.failed"

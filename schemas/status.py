@@ -80,6 +80,7 @@ class StoredCertificate(Contract):
     active: bool
     stored_at: datetime
     replaced_at: datetime | None = None
+    removed_at: Annotated[datetime | None, Field(description="Taken away by its owner, and not by a newer one")] = None
     facts: CertificateFacts
 
 

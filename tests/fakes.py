@@ -11,14 +11,26 @@ from uuid import UUID
 from certpipe.core.bundle import Bundle
 from certpipe.core.errors import Rejected, Unavailable
 from certpipe.core.ports.broker import Delivery, Message, Settlement
-from certpipe.core.ports.directory import Organization, Party, Producer, Role
-from certpipe.core.ports.doors import Accepted, IdempotencyConflictError, IdempotencyInFlightError, NewUpload
+from certpipe.core.ports.directory import Organization, Party, PartyKind, Producer, Role
+from certpipe.core.ports.doors import (
+    Accepted,
+    IdempotencyConflictError,
+    IdempotencyInFlightError,
+    NewUpload,
+    Progress,
+)
 from certpipe.core.problems import Problem
 from certpipe.core.uploads import Box, BoxBinding
+from schemas.base import Kind
+from schemas.directory import EntryState
+from schemas.events import EventType
 from schemas.messages import UploadRef
 from schemas.status import (
+    CertificateFacts,
     CertificatePage,
     CheckReport,
+    HistoryEntry,
+    ProblemView,
     Stage,
     State,
     StoredCertificate,
@@ -29,6 +41,18 @@ from schemas.upload import SealFormat
 
 AWAY = Problem("database_unavailable", "La base de datos no está", "The database is away", status=503)
 ENDS = {State.FORWARDED, State.REJECTED, State.FAILED, State.SUPERSEDED}
+
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+STEPS = {
+    State.VALIDATED: EventType.VALIDATED,
+    State.ENCRYPTED: EventType.ENCRYPTED,
+    State.STORED: EventType.STORED,
+    State.FORWARDED: EventType.FORWARDED,
+    State.REJECTED: EventType.REJECTED,
+    State.FAILED: EventType.FAILED,
+    State.SUPERSEDED: EventType.SUPERSEDED,
+}
 
 
 class HandClock:
@@ -86,6 +110,7 @@ class MemoryDirectory:
     members: dict[str, dict[UUID, Role]] = field(default_factory=dict)
     known_parties: dict[UUID, Party] = field(default_factory=dict)
     producers: dict[str, Producer] = field(default_factory=dict)
+    entries: dict[UUID, EntryState] = field(default_factory=dict)
     questions: int = 0
 
     async def put_organization(self, organization: Organization, *, owner: str) -> bool:
@@ -116,6 +141,13 @@ class MemoryDirectory:
         self.questions += 1
         return self.known_parties.get(party_id)
 
+    async def void_party(self, party_id: UUID) -> bool:
+        self.entries[party_id] = EntryState.VOID
+        return self.known_parties[party_id].kind is PartyKind.ENTRY
+
+    async def entry_states(self, party_ids: Sequence[UUID]) -> Mapping[UUID, EntryState]:
+        return {each: self.entries.get(each, EntryState.WAITING) for each in party_ids}
+
     async def parties(self, organization_ids: Sequence[UUID]) -> Sequence[Party]:
         return [each for each in self.known_parties.values() if each.organization_id in set(organization_ids)]
 
@@ -139,6 +171,9 @@ class MemoryStore:
     keys: dict[tuple[UUID, bytes], tuple[bytes, UUID]] = field(default_factory=dict)
     kept: dict[UUID, StoredCertificate] = field(default_factory=dict)
     reports: dict[UUID, CheckReport] = field(default_factory=dict)
+    steps: dict[UUID, list[HistoryEntry]] = field(default_factory=dict)
+    problems: dict[UUID, tuple[ProblemView, ...]] = field(default_factory=dict)
+    facts: CertificateFacts = field(default_factory=CertificateFacts)
     looks: list[frozenset[UUID]] = field(default_factory=list)
     away: bool = False
     in_flight: bool = False
@@ -162,14 +197,37 @@ class MemoryStore:
                 return Accepted(UploadRef(id=known[1], epoch=0), replayed=True)
         if upload.id in self.rows:
             raise IdempotencyConflictError
+        if upload.awaited and any(each.party_id == upload.party_id for each in self.rows.values()):
+            raise Rejected(Problem("target_not_found", "No existe", "Not found", status=404))
         self.rows[upload.id] = upload
         self.states[upload.id] = (State.RECEIVED, 0)
         self.on_accept(upload)
         return Accepted(UploadRef(id=upload.id, epoch=0), replayed=False)
 
     def move(self, upload_id: UUID, state: State) -> None:
-        """One step of an upload."""
-        self.states[upload_id] = (state, self.states[upload_id][1] + 1)
+        """One step of an upload; one that is stored has its certificate."""
+        sequence = self.states[upload_id][1] + 1
+        self.states[upload_id] = (state, sequence)
+        self.steps.setdefault(upload_id, []).append(HistoryEntry(sequence=sequence, type=STEPS[state], at=AT))
+        if state is State.STORED:
+            self.keep(self.rows[upload_id])
+
+    def keep(self, row: NewUpload) -> None:
+        """Store the certificate of an upload, in the place of the one before."""
+        assert row.party_id is not None
+        for each in self.kept.values():
+            if each.party_id == row.party_id and each.active:
+                self.kept[each.id] = each.model_copy(update={"active": False, "replaced_at": AT})
+        self.kept[row.id] = StoredCertificate(
+            id=row.id,
+            organization_id=row.organization_id,
+            party_id=row.party_id,
+            upload_id=row.id,
+            version=1,
+            active=True,
+            stored_at=AT,
+            facts=self.facts,
+        )
 
     async def upload(self, upload_id: UUID, organization_ids: Sequence[UUID]) -> UploadStatus | None:
         self._answer()
@@ -182,7 +240,6 @@ class MemoryStore:
         state, sequence = self.states[row.id]
         assert row.party_id is not None
         assert row.kind is not None
-        at = datetime(2026, 6, 1, tzinfo=UTC)
         return UploadStatus(
             id=row.id,
             organization_id=row.organization_id,
@@ -192,8 +249,11 @@ class MemoryStore:
             ended=state in ENDS,
             sequence=sequence,
             attempt=0,
-            created_at=at,
-            updated_at=at,
+            created_at=AT,
+            updated_at=AT,
+            certificate_id=row.id if row.id in self.kept else None,
+            problems=self.problems.get(row.id, ()),
+            history=tuple(self.steps.get(row.id, ())),
         )
 
     async def uploads(
@@ -223,6 +283,24 @@ class MemoryStore:
         found = self.kept.get(certificate_id)
         return found if found is not None and found.organization_id in organization_ids else None
 
+    async def active_certificate(
+        self, party_id: UUID, kind: Kind, organization_ids: Sequence[UUID]
+    ) -> StoredCertificate | None:
+        self._answer()
+        for each in self.kept.values():
+            theirs = each.party_id == party_id and each.organization_id in organization_ids
+            if theirs and each.active and self.rows[each.upload_id].kind is kind:
+                return each
+        return None
+
+    async def remove(self, party_id: UUID, kind: Kind, /) -> StoredCertificate | None:
+        found = await self.active_certificate(party_id, kind, [each.organization_id for each in self.kept.values()])
+        if found is None:
+            return None
+        at = datetime(2026, 6, 2, tzinfo=UTC)
+        self.kept[found.id] = found.model_copy(update={"active": False, "replaced_at": at, "removed_at": at})
+        return self.kept[found.id]
+
     async def certificates(
         self, organization_ids: Sequence[UUID], *, party_id: UUID | None, cursor: UUID | None, limit: int
     ) -> CertificatePage:
@@ -240,14 +318,14 @@ class MemoryStore:
         self._answer()
         return self.reports.pop(upload_id, None)
 
-    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, bool]]:
+    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, Progress]:
         self.looks.append(frozenset(upload_ids))
         self._answer()
         found = {}
         for upload_id in upload_ids:
             if upload_id in self.states:
                 state, sequence = self.states[upload_id]
-                found[upload_id] = (sequence, state in ENDS or upload_id in self.reports)
+                found[upload_id] = Progress(sequence, state in ENDS or upload_id in self.reports, state)
         return found
 
     async def depth(self) -> int:

@@ -9,12 +9,14 @@ from pathlib import Path
 from certpipe.broker.topology import DEAD, UPLOADS_QUEUE
 from certpipe.crypto.keyfiles import load_fingerprint_key
 from certpipe.crypto.sealing import HpkeSealer, SealingKeys
+from certpipe.dialects import DIALECTS
 from certpipe.ingress.amqp import ProducersDoor
 from certpipe.ingress.app import create_app
 from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import JwksFile, KeySource
 from certpipe.ingress.jwks_url import JwksUrl
+from certpipe.ingress.mounting import mounted
 from certpipe.ingress.recent import RecentDirectory
 from certpipe.ingress.server import HttpServer
 from certpipe.ingress.waiting import WaitingRoom
@@ -22,6 +24,7 @@ from certpipe.process import Process, RefusedToStart, Service, listening, main
 from certpipe.store.directory import StoreDirectory
 from certpipe.store.hints import StoreHints
 from certpipe.store.intake import StoreIntake
+from certpipe.store.removal import StoreRemovals
 from certpipe.store.statuses import StoreStatuses
 from schemas.health import ProbeView
 
@@ -32,6 +35,16 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
     settings = process.settings
     directory = RecentDirectory(StoreDirectory(process.database), process.clock)
     statuses = StoreStatuses(process.database)
+    try:
+        dialects = mounted(
+            DIALECTS,
+            clock=process.clock,
+            seconds=settings.dialect_wait,
+            names=settings.dialects,
+            until=settings.dialect_until,
+        )
+    except ValueError as error:
+        raise RefusedToStart(f"CERTPIPE_DIALECTS or CERTPIPE_DIALECT_UNTIL cannot be used: {error}") from None
     service = IntakeService(
         intake=StoreIntake(process.database),
         directory=directory,
@@ -51,6 +64,7 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
     app = create_app(
         service=service,
         statuses=statuses,
+        removals=StoreRemovals(process.database, process.hinter),
         directory=directory,
         authenticator=JwtAuthenticator(
             keys=_keys(settings.jwks, process),
@@ -63,6 +77,7 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
         readiness=readiness,
         sealing_document=SealingKeys.from_folder(settings.keys).document,
         bytes_in_flight=settings.bytes_in_flight,
+        dialects=dialects,
     )
     yield [
         HttpServer(app, listener or listening(settings.http_host, settings.http_port)),

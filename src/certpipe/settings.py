@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     bytes_in_flight: int = Field(default=128 * 1024 * 1024, ge=32 * 1024 * 1024)
     backlog_limit: int = Field(default=100_000, ge=1)
 
+    dialects: str | None = None
+    dialect_until: str = ""
+    dialect_wait: float = Field(default=25.0, ge=0, le=300)
+
     database_url: SecretStr | None = None
     amqp_url: SecretStr | None = None
     rabbitmq: Literal["", "local"] = ""

@@ -5,7 +5,7 @@ import io
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from certpipe.ingress.app import create_app
 from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import KeySet
+from certpipe.ingress.mounting import Mounted
 from certpipe.ingress.server import HttpServer
 from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
@@ -123,7 +124,11 @@ def body(door: Door, **changes: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_door(
-    *, limit: int = 1_000, bytes_in_flight: int = 32 << 20, seconds_for_a_body: float = 60
+    *,
+    limit: int = 1_000,
+    bytes_in_flight: int = 32 << 20,
+    seconds_for_a_body: float = 60,
+    dialects: Sequence[Mounted] = (),
 ) -> AsyncIterator[Door]:
     """A running server on a free port."""
     store, directory, dispatcher, bell = MemoryStore(), MemoryDirectory(), MemoryDispatcher(), Bell()
@@ -139,6 +144,7 @@ async def open_door(
     app = create_app(
         service=service,
         statuses=store,
+        removals=store,
         directory=directory,
         authenticator=JwtAuthenticator(OneSet(key), ISSUER, AUDIENCE, clock),
         waiting=waiting,
@@ -146,6 +152,7 @@ async def open_door(
         sealing_document=SEALING,
         bytes_in_flight=bytes_in_flight,
         seconds_for_a_body=seconds_for_a_body,
+        dialects=dialects,
     )
     listener, stopping = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     serving = asyncio.create_task(HttpServer(app, listener).run(stopping))

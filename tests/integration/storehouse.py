@@ -31,6 +31,7 @@ from certpipe.store.hinting import Hinter
 from certpipe.store.intake import StoreIntake
 from certpipe.store.ledgers import EncryptLedger, ForwardLedger, PersistLedger, ValidateLedger
 from certpipe.store.migrate import migrate
+from certpipe.store.removal import StoreRemovals
 from certpipe.store.statuses import StoreStatuses
 from schemas.base import Kind
 from schemas.messages import UploadRef
@@ -59,6 +60,7 @@ class Storehouse:
         self.intake = StoreIntake(self.database)
         self.directory = StoreDirectory(self.database)
         self.statuses = StoreStatuses(self.database)
+        self.removals = StoreRemovals(self.database, self.hinter)
         self.validate = ValidateLedger(self.database, self.hinter)
         self.encrypt = EncryptLedger(self.database, self.hinter)
         self.persist = PersistLedger(self.database, self.hinter)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from certpipe.core.ids import uuid7
-from certpipe.core.ports.directory import Producer, Role
+from certpipe.core.ports.directory import Party, PartyKind, Producer, Role
 from certpipe.core.ports.doors import NewUpload
 from schemas.health import ProbeView
 from schemas.status import CertificateFacts, CheckReport, StoredCertificate
@@ -99,7 +99,7 @@ async def test_an_owner_puts_a_party_and_every_member_sees_it(door: Door) -> Non
     path = f"/v1/parties/{uuid7()}"
     sent = {"organization_id": str(door.organization), "kind": "branch", "rfc": "XAXX010101000", "name": "Sucursal"}
     status, shown = await call(door, "PUT", path, json=sent)
-    assert (status, shown) == (201, {"id": path.rpartition("/")[2], **sent})
+    assert (status, shown) == (201, {"id": path.rpartition("/")[2], **sent, "state": None})
     assert await call(door, "PUT", path, json=sent) == (200, shown)
     assert await call(door, "GET", path, subject="mario") == (200, shown)
     status, listed = await call(door, "GET", f"/v1/parties?organization_id={door.organization}", subject="mario")
@@ -243,3 +243,20 @@ async def test_ready_means_that_all_that_is_required_is_there(door: Door) -> Non
     status, health = await call(door, "GET", "/readyz?verbose", subject=None)
     assert (status, health["status"]) == (503, "not ready")
     assert health["checks"][1] == {"name": "broker", "ok": False, "required": False}
+
+
+async def test_an_entry_shows_its_state_and_its_managers_void_it(door: Door) -> None:
+    assert (await call(door, "GET", f"/v1/parties/{door.party}"))[1]["state"] == "waiting"
+    assert (await call(door, "POST", f"/v1/parties/{door.party}/void", subject="mario"))[0] == 403
+    status, shown = await call(door, "POST", f"/v1/parties/{door.party}/void")
+    assert (status, shown["state"]) == (200, "void")
+    assert [each["state"] for each in (await call(door, "GET", "/v1/parties"))[1]["items"]] == ["void"]
+
+
+async def test_only_what_is_an_entry_and_ones_own_is_voided(door: Door) -> None:
+    branch = uuid7()
+    door.directory.known_parties[branch] = Party(branch, door.organization, PartyKind.BRANCH, "EKU9003173C9", "Norte")
+    assert (await call(door, "POST", f"/v1/parties/{branch}/void"))[1]["code"] == "not_an_entry"
+    for subject, party in (("stranger", door.party), ("olivia", uuid7())):
+        status, shown = await call(door, "POST", f"/v1/parties/{party}/void", subject=subject)
+        assert (status, shown["code"]) == (404, "target_not_found")

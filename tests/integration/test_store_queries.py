@@ -10,7 +10,7 @@ import pytest
 from certpipe.store.named import queries
 from tests.integration.storehouse import storehouse
 
-FILES = ("backlog", "directory", "hints", "intake", "load", "settle", "statuses")
+FILES = ("backlog", "directory", "hints", "intake", "load", "removal", "settle", "statuses")
 FRAGMENTS = {"defects", "held", "as_asked", "newest_wins", "moved", "upload_columns"}
 UTILITY = {"relax"}
 

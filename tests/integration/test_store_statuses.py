@@ -4,6 +4,7 @@ from uuid import UUID
 
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.directory import Party, PartyKind
+from certpipe.core.ports.doors import Progress
 from certpipe.core.ports.runtime import Refused
 from certpipe.core.problems import Problem
 from schemas.base import Kind
@@ -146,7 +147,12 @@ async def test_sequences_tell_epoch_and_end_of_all_that_are_known(database_url: 
         check = (await house.intake.accept(house.new(check=True))).ref
         await house.validate.settle([house.proved(check)])
         known = await house.statuses.sequences([waiting.id, moved.id, done.id, check.id, uuid7()])
-        assert known == {waiting.id: (0, False), moved.id: (1, False), done.id: (4, True), check.id: (1, True)}
+        assert known == {
+            waiting.id: Progress(0, ended=False, state=State.RECEIVED),
+            moved.id: Progress(1, ended=False, state=State.VALIDATED),
+            done.id: Progress(4, ended=True, state=State.FORWARDED),
+            check.id: Progress(1, ended=True, state=State.VALIDATED),
+        }
 
 
 async def test_the_report_of_a_check_is_given_once_and_the_check_is_gone(database_url: str) -> None:

@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from certpipe.broker import topology
 from certpipe.cli.schemas import PUBLISHED, contracts, documents, stale, write
+from certpipe.dialects import DIALECTS
 from certpipe.ingress import asyncapi
 from certpipe.ingress.examples import EXAMPLES
 from certpipe.ingress.routes import ROUTES
@@ -39,7 +40,8 @@ def test_the_openapi_document_is_valid_3_1() -> None:
 
 def test_every_route_is_described_with_its_refusals() -> None:
     paths = openapi()["paths"]
-    assert {(route.method, route.path) for route in ROUTES} == {
+    spoken = {(route.method, route.path) for dialect in DIALECTS.values() for route in dialect.routes}
+    assert {(route.method, route.path) for route in ROUTES} | spoken == {
         (method.upper(), path) for path, operations in paths.items() for method in operations
     }
     for route in ROUTES:

@@ -15,6 +15,7 @@ COMMANDS = {
     "status": Entry("certpipe.cli.status:status", "Show one upload, or list them."),
     "watch": Entry("certpipe.cli.status:watch", "Follow an upload until it ends."),
     "check": Entry("certpipe.cli.check:check", "Prove a certificate and its key on this machine."),
+    "serve": Entry("certpipe.cli.serve:serve", "Run the doors, with the dialects of these vendors."),
     "org": Entry("certpipe.cli.org:app", "Organizations and their AMQP producers."),
     "party": Entry("certpipe.cli.party:app", "Parties: whom certificates belong to."),
     "token": Entry("certpipe.cli.token:token", "Issue a development token."),

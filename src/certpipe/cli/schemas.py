@@ -15,8 +15,10 @@ from pkgutil import iter_modules
 from typing import Any
 
 import schemas
+from certpipe.dialects import DIALECTS
 from certpipe.ingress.asyncapi import asyncapi_document
 from certpipe.ingress.openapi import mode_of, openapi_document
+from certpipe.ingress.openapi_dialects import with_dialects
 from certpipe.ingress.routes import ROUTES
 from schemas.base import Contract
 
@@ -43,7 +45,10 @@ def documents() -> Mapping[str, str]:
         }
         for contract in contracts()
     }
-    written |= {"openapi.json": openapi_document(ROUTES), "asyncapi.json": asyncapi_document()}
+    written |= {
+        "openapi.json": with_dialects(openapi_document(ROUTES), list(DIALECTS.values())),
+        "asyncapi.json": asyncapi_document(),
+    }
     return {name: json.dumps(written[name], indent=2, ensure_ascii=False) + "\n" for name in written}
 
 

@@ -5,12 +5,14 @@ import json
 from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from certpipe.core.ports.directory import Directory
-from certpipe.core.ports.doors import Statuses
+from certpipe.core.ports.doors import Removals, Statuses
 from certpipe.ingress.admission import BytesInFlight
 from certpipe.ingress.auth import Authenticator
 from certpipe.ingress.bodies import SECONDS_FOR_A_BODY, Bodies
+from certpipe.ingress.dialects import DialectHandler
 from certpipe.ingress.guard import finish_headers, guarded, tell_problems
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.keys import (
@@ -18,13 +20,16 @@ from certpipe.ingress.keys import (
     DIRECTORY,
     OPENAPI,
     READINESS,
+    REMOVALS,
     SEALING_KEYS,
     SERVICE,
     STATUSES,
     WAITING,
     Readiness,
 )
+from certpipe.ingress.mounting import Mounted
 from certpipe.ingress.openapi import openapi_document
+from certpipe.ingress.openapi_dialects import with_dialects
 from certpipe.ingress.route import Route
 from certpipe.ingress.routes import ROUTES
 from certpipe.ingress.waiting import WaitingRoom
@@ -35,6 +40,7 @@ def create_app(
     *,
     service: IntakeService,
     statuses: Statuses,
+    removals: Removals,
     directory: Directory,
     authenticator: Authenticator,
     waiting: WaitingRoom,
@@ -43,27 +49,36 @@ def create_app(
     bytes_in_flight: int,
     seconds_for_a_body: float = SECONDS_FOR_A_BODY,
     routes: Sequence[Route] = ROUTES,
+    dialects: Sequence[Mounted] = (),
 ) -> web.Application:
-    """An application that serves `routes`; the waiting room runs for as long as it does.
+    """An application that serves `routes` and those of the dialects; the waiting room runs for as long as it does.
 
     `bytes_in_flight` is what the bodies of all requests together may hold in memory.
     """
     app = web.Application(middlewares=[tell_problems])
     app[SERVICE], app[STATUSES], app[DIRECTORY], app[WAITING] = service, statuses, directory, waiting
     app[BODIES] = Bodies(BytesInFlight(bytes_in_flight), seconds=seconds_for_a_body)
+    app[REMOVALS] = removals
     app[READINESS] = readiness
     app[SEALING_KEYS] = sealing_document.model_dump_json().encode()
-    app[OPENAPI] = json.dumps(openapi_document(routes), ensure_ascii=False).encode()
+    described = with_dialects(openapi_document(routes), [mounted.dialect for mounted in dialects])
+    app[OPENAPI] = json.dumps(described, ensure_ascii=False).encode()
     for route in routes:
-        handler = guarded(route, authenticator)
-        if route.method == "GET":
-            app.router.add_get(route.path, handler)  # and HEAD
-        else:
-            app.router.add_route(route.method, route.path, handler)
+        _add(app, route.method, route.path, guarded(route, authenticator))
+    for mounted in dialects:
+        for spoken in mounted.dialect.routes:
+            _add(app, spoken.method, spoken.path, DialectHandler(mounted, spoken, authenticator).handle)
     app.on_response_prepare.append(finish_headers)
     app.on_shutdown.append(_release_who_waits)
     app.cleanup_ctx.append(_run_waiting_room)
     return app
+
+
+def _add(app: web.Application, method: str, path: str, handler: Handler) -> None:
+    if method == "GET":
+        app.router.add_get(path, handler)  # and HEAD
+    else:
+        app.router.add_route(method, path, handler)
 
 
 async def _run_waiting_room(app: web.Application) -> AsyncIterator[None]:

@@ -7,12 +7,20 @@ from typing import TypeVar
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from certpipe.core.ports.dialect import BodyForm
 from certpipe.core.problems import Problem
 from certpipe.ingress.admission import BytesInFlight
-from certpipe.ingress.form import Form
-from certpipe.ingress.jsonbody import MOST_WIRE_BYTES, Model, read_json, read_model, refuse_encoded
+from certpipe.ingress.fields import Fields
+from certpipe.ingress.form import MOST_WIRE_BYTES, Form
+from certpipe.ingress.jsonbody import Model, read_json, read_model, refuse_encoded
 from certpipe.ingress.multipart import read_multipart
-from certpipe.ingress.problems import BODY_TOO_LARGE, TIMED_OUT, UNSUPPORTED_MEDIA_TYPE
+from certpipe.ingress.problems import (
+    BODY_TOO_LARGE,
+    JSON_NEEDED,
+    MULTIPART_NEEDED,
+    TIMED_OUT,
+    UNSUPPORTED_MEDIA_TYPE,
+)
 from certpipe.ingress.refusal import RefusedError
 
 Read = TypeVar("Read")
@@ -22,6 +30,12 @@ MOST_HELD_BYTES = 512 * 1024
 CUT_SHORT = Problem(
     "body_cut_short", "El cuerpo de la petición llegó incompleto", "The body of the request ended too early"
 )
+
+_READERS = {
+    "multipart/form-data": (BodyForm.MULTIPART, read_multipart),
+    "application/json": (BodyForm.JSON, read_json),
+}
+_NEEDED = {frozenset({BodyForm.MULTIPART}): MULTIPART_NEEDED, frozenset({BodyForm.JSON}): JSON_NEEDED}
 
 
 class Bodies:
@@ -36,16 +50,16 @@ class Bodies:
         self._admission = admission
         self._seconds = seconds
 
-    async def read(self, request: web.Request, known: frozenset[str]) -> Form:
-        """The fields of an upload. Raises `RefusedError`, or `Unavailable` when there was no turn."""
+    async def read(self, request: web.Request, fields: Fields) -> Form:
+        """An upload in one of the forms of `fields`. Raises `RefusedError`, or `Unavailable` when there was no turn."""
         refuse_encoded(request)
         length = request.content_length
         if length is not None and length > MOST_WIRE_BYTES:
             raise RefusedError(BODY_TOO_LARGE)
-        reader = {"multipart/form-data": read_multipart, "application/json": read_json}.get(request.content_type)
-        if reader is None:
-            raise RefusedError(UNSUPPORTED_MEDIA_TYPE)
-        form = Form(known)
+        written, reader = _READERS.get(request.content_type, (None, read_json))
+        if written not in fields.forms:
+            raise RefusedError(_NEEDED.get(fields.forms, UNSUPPORTED_MEDIA_TYPE))
+        form = Form(fields)
         held = MOST_HELD_BYTES if length is None else min(length, MOST_HELD_BYTES)
         async with self._admission.turn(held):
             await self._arrived(reader(request, form))

@@ -22,6 +22,7 @@ Key = TypeVar("Key")
 NOBODY = Principal("", operator=False)
 NO_UUID = replace(NOT_FOUND, hint="Ids are UUIDs such as 0199aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee")
 MOST_DIGITS = 9
+MOST_NUMBER = 10**MOST_DIGITS - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,18 @@ from aiohttp.typedefs import Handler
 from certpipe.core.errors import CertpipeError, Unavailable, place
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.doors import IdempotencyConflictError, IdempotencyInFlightError
-from certpipe.core.problems import INTERNAL, Problem
+from certpipe.core.problems import INTERNAL
 from certpipe.ingress.answers import problem_answer, retry_after
 from certpipe.ingress.auth import Authenticator, UnauthenticatedError
 from certpipe.ingress.call import NOBODY, Call
 from certpipe.ingress.form import echo
 from certpipe.ingress.problems import (
-    BODY_TOO_LARGE,
     IDEMPOTENCY_CONFLICT,
     IDEMPOTENCY_IN_FLIGHT,
     INVALID_PARAMETER,
-    METHOD_NOT_ALLOWED,
-    NOT_FOUND,
+    OF_AIOHTTP,
     UNAUTHORIZED,
     UNKNOWN_PARAMETER,
-    UNSUPPORTED_MEDIA_TYPE,
 )
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.route import Route
@@ -44,10 +41,6 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
         "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
         "X-Content-Type-Options": "nosniff",
     }
-)
-# What aiohttp itself says no with.
-_OF_AIOHTTP: Mapping[int, Problem] = MappingProxyType(
-    {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: BODY_TOO_LARGE, 415: UNSUPPORTED_MEDIA_TYPE}
 )
 
 
@@ -96,7 +89,7 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamRes
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     if request.method == "OPTIONS" and headers:
         return web.Response(status=204, headers=headers)
-    problem = _OF_AIOHTTP.get(error.status)
+    problem = OF_AIOHTTP.get(error.status)
     if problem is None:
         LOG.error("request %s: %s", request[REQUEST_ID], place(error))
         problem = INTERNAL

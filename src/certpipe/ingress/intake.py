@@ -44,8 +44,10 @@ class IntakeService:
     fingerprint_key: bytes = field(repr=False)
     limit: int
 
-    async def submit(self, submission: Submission, *, subject: str, door: str, key: str | None) -> Accepted:
-        """Take an upload of a member in.
+    async def submit(
+        self, submission: Submission, *, subject: str, door: str, key: str | None, awaited: bool = False
+    ) -> Accepted:
+        """Take an upload of a member in; when it must be `awaited`, only while its entry waits for a certificate.
 
         Raises `Rejected` (`target_not_found`), `Unavailable`, `IdempotencyConflictError`, `IdempotencyInFlightError`.
         """
@@ -61,6 +63,7 @@ class IntakeService:
                 door=door,
                 submitted_by=subject,
                 box=self.sealer.seal(submission.bundle, BoxBinding(upload_id, party.organization_id)),
+                awaited=awaited,
                 idempotency=self._claim(door, key, party, submission.kind, submission.bundle),
             )
         )

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from certpipe.core.problems import Problem
 from certpipe.ingress.base64text import decode_base64
-from certpipe.ingress.form import FILES, MOST_FILE_BYTES, MOST_WIRE_FILE_BYTES, Form, echo
+from certpipe.ingress.fields import FILES
+from certpipe.ingress.form import MOST_FILE_BYTES, MOST_WIRE_BYTES, Form, echo
 from certpipe.ingress.multipart import NOT_SATS
 from certpipe.ingress.problems import (
     BODY_TOO_LARGE,
@@ -25,7 +26,6 @@ from certpipe.ingress.strictjson import DuplicateMemberError, parse_object
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_JSON_BYTES = 256 * 1024
-MOST_WIRE_BYTES = 3 * MOST_WIRE_FILE_BYTES
 MOST_SMALL_BYTES = 16 * 1024
 _HINTS: Final = {
     "missing": "This field is needed",
@@ -43,10 +43,11 @@ NOT_SATS_SIZE = replace(NOT_SATS, message_en="The body is larger than any two fi
 async def read_json(request: web.Request, form: Form) -> None:
     """Read an upload into `form`. Raises `RefusedError` when the body is no JSON object."""
     body = await read_capped(request, MOST_JSON_BYTES, NOT_SATS_SIZE)
-    for name, value in parsed(body).items():
-        if value is None and name in form.known:
+    for wire, value in parsed(body).items():
+        if value is None and wire in form.fields.names:
             continue
-        if form.expects(name):
+        name = form.expects(wire)
+        if name is not None:
             _put(form, name, value)
 
 
@@ -119,14 +120,14 @@ def refuse_encoded(request: web.Request) -> None:
 
 def _put(form: Form, name: str, value: object) -> None:
     if not isinstance(value, str):
-        form.problems.append(INVALID_FIELD.about(name))
+        form.refuse(name, INVALID_FIELD)
     elif name not in FILES:
         form.put_text(name, value)
     else:
         content = decode_base64(value)
         if isinstance(content, Problem):
-            form.problems.append(content.about(name))
+            form.refuse(name, content)
         elif len(content) > MOST_FILE_BYTES:
-            form.problems.append(NOT_SATS.about(name))
+            form.refuse(name, NOT_SATS)
         else:
             form.files[name] = content

@@ -6,7 +6,7 @@ from typing import Protocol
 from aiohttp import web
 
 from certpipe.core.ports.directory import Directory
-from certpipe.core.ports.doors import Statuses
+from certpipe.core.ports.doors import Removals, Statuses
 from certpipe.ingress.bodies import Bodies
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.waiting import WaitingRoom
@@ -22,6 +22,7 @@ class Readiness(Protocol):
 SERVICE = web.AppKey("service", IntakeService)
 STATUSES = web.AppKey("statuses", Statuses)
 DIRECTORY = web.AppKey("directory", Directory)
+REMOVALS = web.AppKey("removals", Removals)
 WAITING = web.AppKey("waiting", WaitingRoom)
 BODIES = web.AppKey("bodies", Bodies)
 READINESS = web.AppKey("readiness", Readiness)

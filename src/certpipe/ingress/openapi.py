@@ -8,15 +8,21 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from certpipe.core.ports.dialect import BodyForm
 from certpipe.ingress.answers import PROBLEM_JSON, problem_document
+from certpipe.ingress.base64text import BASE64_PATTERN
 from certpipe.ingress.examples import EXAMPLES, PROBLEMS
-from certpipe.ingress.form import FILES, PASSWORD
+from certpipe.ingress.fields import FILES, Fields
+from certpipe.ingress.form import MOST_FILE_BYTES, MOST_PASSWORD_CHARACTERS
+from certpipe.ingress.organizations import USER_PATTERN
 from certpipe.ingress.route import Answer, Route
 from schemas.base import Kind
+from schemas.directory import RFC_PATTERN
 from schemas.status import ProblemDocument
 
 REF = "#/components/schemas/{model}"
 PATH_PARAMETER = re.compile(r"{(\w+)}")
+MEDIA = {BodyForm.MULTIPART: "multipart/form-data", BodyForm.JSON: "application/json"}
 HEADERS: dict[str, dict[str, Any]] = {
     "Location": {"description": "Where the upload is", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "Seconds after which to ask again", "schema": {"type": "integer"}},
@@ -25,6 +31,25 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Preference-Applied": {"description": "What of `Prefer` was honoured", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to say who you are", "schema": {"type": "string"}},
     "Allow": {"description": "The methods that are allowed", "schema": {"type": "string"}},
+}
+_IN_PATH: dict[str, dict[str, Any]] = {
+    "id": {"type": "string", "format": "uuid"},
+    "user": {"type": "string", "pattern": f"^{USER_PATTERN}$"},
+}
+_FIELDS: dict[str, dict[str, Any]] = {
+    "certificate": {"type": "string", "description": "The .cer as SAT gave it; at most 64 KiB"},
+    "private_key": {"type": "string", "description": "The .key as SAT gave it, encrypted; at most 64 KiB"},
+    "password": {"type": "string", "format": "password", "minLength": 1, "maxLength": MOST_PASSWORD_CHARACTERS},
+    "party_id": {"type": "string", "format": "uuid"},
+    "kind": {"type": "string", "enum": [*Kind]},
+    "rfc": {"type": "string", "pattern": f"^{RFC_PATTERN}$"},
+}
+_AS_BYTES = {"contentMediaType": "application/octet-stream", "minLength": 1, "maxLength": MOST_FILE_BYTES}
+_IN_BASE64 = {
+    "contentEncoding": "base64",
+    "minLength": 4,
+    "maxLength": MOST_FILE_BYTES // 3 * 4,
+    "pattern": BASE64_PATTERN,
 }
 _REFUSAL_HEADERS = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 503: ("Retry-After",)}
 
@@ -88,7 +113,7 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body:
         operation["requestBody"] = {"required": True, "content": {"application/json": _content(route.body)}}
     if route.form:
-        operation["requestBody"] = _form(route.form)
+        operation["requestBody"] = form_body(route.form)
     return operation
 
 
@@ -98,7 +123,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "format": "uuid"} if name == "id" else {"type": "string"},
+            "schema": _IN_PATH[name],
         }
         for name in PATH_PARAMETER.findall(route.path)
     ]
@@ -157,31 +182,45 @@ def _refusal(status: int) -> dict[str, Any]:
     return shown
 
 
-def _form(fields: frozenset[str]) -> dict[str, Any]:
-    required = sorted(fields & {*FILES, PASSWORD, "party_id", "kind"} if "rfc" not in fields else {*FILES, PASSWORD})
-    return {
-        "required": True,
-        "content": {
-            media: {
-                "schema": {
-                    "type": "object",
-                    "properties": {name: _field(name, in_json=in_json) for name in sorted(fields)},
-                    "required": required,
-                    "additionalProperties": False,
-                }
-            }
-            for media, in_json in (("multipart/form-data", False), ("application/json", True))
-        },
+def form_body(fields: Fields) -> dict[str, Any]:
+    """The body of an upload, in each form that it may have."""
+    content = {
+        media: _form(fields, in_json=form is BodyForm.JSON) for form, media in MEDIA.items() if form in fields.forms
     }
+    return {"required": True, "content": content}
 
 
-def _field(name: str, *, in_json: bool) -> dict[str, Any]:
+def _form(fields: Fields, *, in_json: bool) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {
+            wire: _field(name, required=name in fields.required, in_json=in_json)
+            for wire, name in sorted(fields.names.items())
+        },
+        "required": sorted(map(fields.wire, fields.required)),
+        "additionalProperties": False,
+    }
+    files = {wire: extension for wire, name in sorted(fields.names.items()) if (extension := fields.extension(name))}
+    if in_json or not files:
+        return {"schema": schema}
+    return {"schema": schema, "encoding": {wire: _named(wire, extension) for wire, extension in files.items()}}
+
+
+def _named(wire: str, extension: str) -> dict[str, Any]:
+    """A part whose file name has to end in `extension`."""
+    header = {
+        "description": f"The file name ends in `{extension}`",
+        "schema": {"type": "string"},
+        "example": f'form-data; name="{wire}"; filename="{wire}{extension}"',
+    }
+    return {"contentType": "application/octet-stream", "headers": {"Content-Disposition": header}}
+
+
+def _field(name: str, *, required: bool, in_json: bool) -> dict[str, Any]:
+    """Empty, or null in JSON, is as good as left out where a field may be left out."""
+    schema = _FIELDS[name]
     if name in FILES:
-        what = "The .cer as SAT gave it" if name == "certificate" else "The .key as SAT gave it, encrypted"
-        encoding = {"contentEncoding": "base64"} if in_json else {"contentMediaType": "application/octet-stream"}
-        return {"type": "string", "description": f"{what}; at most 64 KiB", **encoding}
-    if name == "party_id":
-        return {"type": "string", "format": "uuid"}
-    if name == "kind":
-        return {"type": "string", "enum": [*Kind]}
-    return {"type": "string", "format": "password"} if name == PASSWORD else {"type": "string"}
+        return {**schema, **(_IN_BASE64 if in_json else _AS_BYTES)}
+    if required:
+        return schema
+    return {"anyOf": [schema, {"type": "string", "maxLength": 0}, *([{"type": "null"}] if in_json else [])]}

@@ -21,7 +21,8 @@ from schemas.directory import (
     ProducerView,
 )
 
-_USER = re.compile(r"[A-Za-z0-9_.@+-]{1,128}")
+USER_PATTERN = r"[A-Za-z0-9_.@+-]{1,128}"
+_USER = re.compile(USER_PATTERN)
 
 
 async def put(call: Call) -> web.StreamResponse:

@@ -1,19 +1,21 @@
 """`/v1/parties`: whom certificates belong to. Owners and admins manage them; members see them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from aiohttp import web
 
-from certpipe.core.ports.directory import Party, Role
+from certpipe.core.ports.directory import Party, PartyKind, Role
 from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.keys import BODIES, DIRECTORY
-from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC
+from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC, NO_ENTRY
 from certpipe.ingress.refusal import RefusedError
 from certpipe.sat.rfc import is_rfc
-from schemas.directory import PartyBody, PartyList, PartyView
+from schemas.directory import EntryState, PartyBody, PartyList, PartyView
 
+_MANAGERS_ONLY = "Only owners and admins of the organization manage its parties"
 MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
 
 
@@ -25,12 +27,25 @@ async def put(call: Call) -> web.StreamResponse:
     if role is None:
         raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
     if role not in MANAGERS:
-        raise RefusedError(replace(FORBIDDEN, hint="Only owners and admins of the organization manage its parties"))
+        raise RefusedError(replace(FORBIDDEN, hint=_MANAGERS_ONLY))
     if not is_rfc(body.rfc):
         raise RefusedError(INVALID_RFC)
     party = Party(party_id, body.organization_id, body.kind, body.rfc, body.name)
     created = await call.of(DIRECTORY).put_party(party)
-    return answer(_view(party), status=201 if created else 200)
+    return answer((await _views(call, [party]))[0], status=201 if created else 200)
+
+
+async def void(call: Call) -> web.StreamResponse:
+    """Let an entry wait for nothing any more. What is stored stays."""
+    party = await call.of(DIRECTORY).party(call.path_id())
+    role = None if party is None else (await call.roles()).get(party.organization_id)
+    if party is None or role is None:
+        raise RefusedError(TARGET_NOT_FOUND)
+    if role not in MANAGERS:
+        raise RefusedError(replace(FORBIDDEN, hint=_MANAGERS_ONLY))
+    if not await call.of(DIRECTORY).void_party(party.id):
+        raise RefusedError(NO_ENTRY)
+    return answer((await _views(call, [party]))[0])
 
 
 async def show(call: Call) -> web.StreamResponse:
@@ -38,7 +53,7 @@ async def show(call: Call) -> web.StreamResponse:
     party = await call.of(DIRECTORY).party(call.path_id())
     if party is None or party.organization_id not in await call.roles():
         raise RefusedError(TARGET_NOT_FOUND)
-    return answer(_view(party))
+    return answer((await _views(call, [party]))[0])
 
 
 async def index(call: Call) -> web.StreamResponse:
@@ -47,14 +62,21 @@ async def index(call: Call) -> web.StreamResponse:
     if only is not None and only not in roles:
         raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
     parties = await call.of(DIRECTORY).parties([only] if only else list(roles))
-    return answer(PartyList(items=tuple(map(_view, parties))))
+    return answer(PartyList(items=tuple(await _views(call, parties))))
 
 
-def _view(party: Party) -> PartyView:
+async def _views(call: Call, parties: Sequence[Party]) -> Sequence[PartyView]:
+    entries = [party.id for party in parties if party.kind is PartyKind.ENTRY]
+    states = await call.of(DIRECTORY).entry_states(entries) if entries else {}
+    return [_view(party, states.get(party.id)) for party in parties]
+
+
+def _view(party: Party, state: EntryState | None) -> PartyView:
     return PartyView(
         id=party.id,
         organization_id=party.organization_id,
         kind=party.kind,
         rfc=party.rfc,
         name=party.name,
+        state=state,
     )

@@ -1,5 +1,8 @@
 """The faults that only a door can find: the shape of a request, its sender, its timing."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from certpipe.core.problems import Problem
 from schemas.status import Actor
 
@@ -50,6 +53,13 @@ UNSUPPORTED_MEDIA_TYPE = Problem(
     hint="Send `multipart/form-data`, or `application/json` with the files in base64",
     status=415,
 )
+MULTIPART_NEEDED = Problem(
+    "unsupported_media_type",
+    "El tipo de contenido no está soportado",
+    "This content type is not supported",
+    hint="Send `multipart/form-data`",
+    status=415,
+)
 JSON_NEEDED = Problem(
     "unsupported_media_type",
     "El tipo de contenido no está soportado",
@@ -86,7 +96,6 @@ TOO_MANY_PARTS = Problem(
     "too_many_parts",
     "La petición tiene demasiadas partes",
     "The request has too many parts",
-    hint="At most 16 parts; five are known: certificate, private_key, password, party_id, kind",
 )
 UNKNOWN_FIELD = Problem("unknown_field", "El campo no se conoce", "This field is not known")
 DUPLICATE_FIELD = Problem(
@@ -98,6 +107,9 @@ FILE_NAME = Problem(
     "El nombre del archivo no es válido",
     "The file name is not valid",
     hint="Send a plain file name without folders or control characters, or none",
+)
+WRONG_FILE_TYPE = Problem(
+    "wrong_file_type", "El archivo no tiene la extensión esperada", "The file does not have the expected extension"
 )
 UNKNOWN_PARAMETER = Problem(
     "unknown_parameter", "El parámetro de consulta no se conoce", "This query parameter is not known"
@@ -147,6 +159,19 @@ INVALID_RFC = Problem(
     field="rfc",
     hint="12 characters for a company, 13 for a person, in capitals, without spaces or hyphens",
 )
+SUPERSEDED = Problem(
+    "superseded",
+    "Otro certificado, enviado después, tomó el lugar de este",
+    "Another certificate, which was sent later, took the place of this one",
+    status=409,
+)
+NO_ENTRY = Problem(
+    "not_an_entry",
+    "Solo una entrada espera un certificado",
+    "Only an entry waits for a certificate",
+    hint="Parties of other kinds have no state",
+    status=409,
+)
 NOT_IN_CLEAR = Problem(
     "clear_not_allowed",
     "Este productor debe enviar el certificado sellado",
@@ -168,4 +193,9 @@ MALFORMED_MESSAGE = Problem(
     "El mensaje no cumple el esquema de certpipe.uploads",
     "The message does not follow the schema of certpipe.uploads",
     hint="The schema is UploadMessage.json, and the exchange is described in asyncapi.json, of schemas/published",
+)
+
+# What aiohttp itself says no with.
+OF_AIOHTTP: Mapping[int, Problem] = MappingProxyType(
+    {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: BODY_TOO_LARGE, 415: UNSUPPORTED_MEDIA_TYPE}
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from certpipe.core.clock import Clock
 from certpipe.core.ports.directory import Directory, Organization, Party, Producer, Role
+from schemas.directory import EntryState
 
 Value = TypeVar("Value")
 MOST_ENTRIES = 10_000
@@ -39,6 +40,12 @@ class RecentDirectory:
             await self._directory.put_producer(producer)
         finally:
             self._known.clear()
+
+    async def void_party(self, party_id: UUID) -> bool:
+        return await self._directory.void_party(party_id)
+
+    async def entry_states(self, party_ids: Sequence[UUID]) -> Mapping[UUID, EntryState]:
+        return await self._directory.entry_states(party_ids)
 
     async def organization(self, organization_id: UUID) -> Organization | None:
         return await self._directory.organization(organization_id)

@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from certpipe.ingress.call import Call
+from certpipe.ingress.fields import Fields
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -57,7 +58,7 @@ class Route:
     refusals: tuple[int, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     body: type[BaseModel] | None = None
-    form: frozenset[str] | None = None
+    form: Fields | None = None
     public: bool = False
 
     @property

@@ -1,6 +1,8 @@
 """The table of everything that HTTP offers. The router, the guards and the OpenAPI document are made of it."""
 
+from certpipe.core.telling import KEY_SCHEMA
 from certpipe.ingress import certificates, checks, organizations, parties, public, uploads
+from certpipe.ingress.call import MOST_NUMBER
 from certpipe.ingress.prefer import MOST_SECONDS
 from certpipe.ingress.route import Answer, Parameter, Route
 from certpipe.ingress.submission import CHECK_FIELDS, UPLOAD_FIELDS
@@ -24,13 +26,13 @@ CURSOR = Parameter("cursor", "`next` of the page before", _UUID)
 LIMIT = Parameter(
     "limit",
     f"Items on a page; more than {uploads.MOST_ITEMS} count as that",
-    {"type": "integer", "minimum": 1, "default": uploads.ITEMS},
+    {"type": "integer", "minimum": 1, "maximum": MOST_NUMBER, "default": uploads.ITEMS},
 )
 STATE = Parameter("state", "Only uploads in this state", {"type": "string", "enum": [*State]})
 WAIT = Parameter(
     "wait",
     f"Seconds to wait for a change from the tag in `If-None-Match`, or for the end; at most {MOST_SECONDS} count",
-    {"type": "integer", "minimum": 0},
+    {"type": "integer", "minimum": 0, "maximum": MOST_NUMBER},
 )
 PREFER = Parameter(
     "Prefer",
@@ -41,7 +43,7 @@ PREFER = Parameter(
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "Kept for at least 7 days: the same body gives the same upload, another body 422, a request in flight 409",
-    {"type": "string", "minLength": 1, "maxLength": uploads.MOST_KEY},
+    KEY_SCHEMA,
     where="header",
 )
 IF_NONE_MATCH = Parameter("If-None-Match", "Entity tags that the client has", {"type": "string"}, where="header")
@@ -175,6 +177,14 @@ ROUTES: tuple[Route, ...] = (
         answers=(Answer(200, "Changed", PartyView), Answer(201, "Created", PartyView)),
         refusals=(*BODY, 403, 404),
         body=PartyBody,
+    ),
+    Route(
+        "POST",
+        "/v1/parties/{id}/void",
+        parties.void,
+        "Let an entry wait for no certificate any more (owners and admins)",
+        answers=(Answer(200, "The entry is void", PartyView),),
+        refusals=(403, 404, 409),
     ),
     Route(
         "GET",

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from certpipe.ingress.heads import BoundedHandler
 from certpipe.ingress.wirelog import wire_logger
 
 SECONDS_TO_FINISH = 30.0
+MOST_LINE_BYTES = 16_384
+BACKLOG = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +23,26 @@ class HttpServer:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set."""
-        runner = web.AppRunner(
-            self.app,
-            access_log=None,
-            logger=wire_logger(),
-            auto_decompress=False,
-            handler_cancellation=False,
-            shutdown_timeout=SECONDS_TO_FINISH,
-            max_line_size=16_384,
-        )
+        loop = asyncio.get_running_loop()
+        runner = web.AppRunner(self.app, handler_cancellation=False, shutdown_timeout=SECONDS_TO_FINISH)
         await runner.setup()
+        manager = runner.server
+
+        def handler() -> asyncio.Protocol:
+            return BoundedHandler(
+                manager,
+                loop=loop,
+                access_log=None,
+                logger=wire_logger(),
+                auto_decompress=False,
+                max_line_size=MOST_LINE_BYTES,
+            )
+
+        server = None
         try:
-            await web.SockSite(runner, self.listener).start()
+            server = await loop.create_server(handler, sock=self.listener, backlog=BACKLOG)
             await stopping.wait()
         finally:
+            if server is not None:
+                server.close()
             await runner.cleanup()

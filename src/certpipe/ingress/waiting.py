@@ -8,22 +8,25 @@ from uuid import UUID
 
 from certpipe.core.clock import Clock
 from certpipe.core.errors import Unavailable, place
-from certpipe.core.ports.doors import Hints, Statuses
+from certpipe.core.ports.doors import Hints, Progress, Statuses
+from schemas.status import State
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    """One client. `after`: wakes it when the sequence passes this; None: only the end does."""
+    """One client. What wakes it: the end, a sequence past `after` unless that is None, a state of `until`."""
 
     upload_id: UUID
     after: int | None
+    until: frozenset[State]
     gone: Callable[[], bool]
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def cares(self, sequence: int, *, ended: bool) -> bool:
-        return ended or (self.after is not None and sequence > self.after)
+    def cares(self, progress: Progress) -> bool:
+        passed = self.after is not None and progress.sequence > self.after
+        return progress.ended or passed or progress.state in self.until
 
 
 class WaitingRoom:
@@ -56,13 +59,19 @@ class WaitingRoom:
         return len(self._waiters)
 
     async def wait(
-        self, upload_id: UUID, *, after: int | None, seconds: float, gone: Callable[[], bool] = lambda: False
+        self,
+        upload_id: UUID,
+        *,
+        after: int | None,
+        until: frozenset[State] = frozenset(),
+        seconds: float,
+        gone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Return when the upload has moved past `after` (None: has ended), or when `seconds` are over.
+        """Return when the upload has ended, has moved past `after` or into a state of `until`, or `seconds` are over.
 
         A client that is `gone`, and everybody when the room closes, is let go early. The caller reads what is true.
         """
-        waiter = _Waiter(upload_id, after, gone)
+        waiter = _Waiter(upload_id, after, until, gone)
         self._waiters.add(waiter)
         self._hinted.set()
         try:
@@ -113,5 +122,5 @@ class WaitingRoom:
             return
         for waiter in self._waiters:
             found = sequences.get(waiter.upload_id)
-            if found is not None and waiter.cares(found[0], ended=found[1]):
+            if found is not None and waiter.cares(found):
                 waiter.woken.set()

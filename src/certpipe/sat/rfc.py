@@ -1,11 +1,11 @@
-"""The RFC, a taxpayer's code: its pattern (tdCFDI.xsd, t_RFC) and its check digit."""
+"""The RFC, a taxpayer's code: its pattern and its check digit."""
 
 import re
 import unicodedata
 
-_PATTERN = re.compile(
-    r"[A-Z&Ñ]{3,4}[0-9]{2}(?:0[1-9]|1[012])(?:0[1-9]|[12][0-9]|3[01])[A-Z0-9]{2}[0-9A]"  # person 13, company 12
-)
+from schemas.directory import RFC_PATTERN
+
+_PATTERN = re.compile(RFC_PATTERN)
 _ALPHABET = "0123456789ABCDEFGHIJKLMN&OPQRSTUVWXYZ Ñ"
 _BODY = 12
 

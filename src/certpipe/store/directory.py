@@ -12,6 +12,7 @@ from certpipe.store.database import Database, Record
 from certpipe.store.documents import storable
 from certpipe.store.named import queries
 from certpipe.store.together import Together
+from schemas.directory import EntryState
 
 _SQL = queries("directory")
 _MOST = 64
@@ -57,6 +58,13 @@ class StoreDirectory:
         if row is None:
             raise Rejected(TARGET_NOT_FOUND)
         return bool(row["created"])
+
+    async def void_party(self, party_id: UUID) -> bool:
+        return await self._database.fetchrow(_SQL["void_party"], party_id) is not None
+
+    async def entry_states(self, party_ids: Sequence[UUID]) -> Mapping[UUID, EntryState]:
+        rows = await self._database.fetch(_SQL["entry_states"], list(party_ids))
+        return {row["id"]: EntryState(row["state"]) for row in rows}
 
     async def party(self, party_id: UUID) -> Party | None:
         return await self._party(party_id)

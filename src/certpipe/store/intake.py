@@ -41,7 +41,9 @@ class StoreIntake:
         return await self._together(upload)
 
     async def _accept(self, uploads: Sequence[NewUpload]) -> Sequence[Accepted | Exception]:
-        """All in one statement; one by one when one of them spoils it."""
+        """All in one statement; one by one when one of them spoils it, or two compete for one entry."""
+        if not _one_per_entry(uploads):
+            return [(await self._accept([upload]))[0] for upload in uploads]
         try:
             inserted = await self._insert(uploads)
         except (asyncpg.PostgresError, asyncpg.DataError, Unavailable) as error:
@@ -62,7 +64,14 @@ class StoreIntake:
         """Those that are new, by id; of several with one id the first counts."""
         first = {upload.id: upload for upload in reversed(uploads)}
         rows = [(*_row(upload), *_key(upload)) for upload in reversed(first.values())]
-        inserted = await self._database.fetch(_SQL["accept"], *zip(*rows, strict=True))
+        columns = zip(*rows, strict=True)
+        entries = [upload.party_id for upload in first.values() if upload.awaited]
+        if entries:
+            async with self._database.transaction() as session:
+                await session.execute(_SQL["lock_entries"], entries)
+                inserted = await session.fetch(_SQL["accept"], *columns)
+        else:
+            inserted = list(await self._database.fetch(_SQL["accept"], *columns))
         return {row["id"]: first[row["id"]] for row in inserted}
 
     async def _known(self, upload: NewUpload) -> Accepted | Exception:
@@ -81,6 +90,8 @@ class StoreIntake:
             )
         except Unavailable as error:
             return error
+        if upload.awaited and (row is None or row["id"] is None):
+            return Rejected(TARGET_NOT_FOUND)
         if row is None or row["id"] is None:
             return Unavailable(DATABASE_UNAVAILABLE)  # it was swept in between: the next try finds no trace of it
         same = row["same_target"] if row["same_content"] is None else row["same_content"]
@@ -108,7 +119,14 @@ def _row(upload: NewUpload) -> tuple[object, ...]:
         upload.box.format,
         storable(upload.box.kid),
         upload.box.ciphertext,
+        upload.awaited,
     )
+
+
+def _one_per_entry(uploads: Sequence[NewUpload]) -> bool:
+    """Whether no two of them must be awaited by the same entry: only one of those can be."""
+    entries = [upload.party_id for upload in uploads if upload.awaited]
+    return len(entries) == len(set(entries))
 
 
 def _spoilt_by_one(error: Unavailable) -> bool:

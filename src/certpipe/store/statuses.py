@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from certpipe.core.ports.doors import Progress
 from certpipe.store.database import Database, Record
 from certpipe.store.documents import facts_of, history_of, receipts_of, views_of
 from certpipe.store.named import queries
@@ -44,7 +45,13 @@ class StoreStatuses:
 
     async def certificate(self, certificate_id: UUID, organization_ids: Sequence[UUID]) -> StoredCertificate | None:
         row = await self.database.fetchrow(_SQL["certificate"], certificate_id, list(organization_ids))
-        return None if row is None else _certificate(row)
+        return None if row is None else certificate_of(row)
+
+    async def active_certificate(
+        self, party_id: UUID, kind: Kind, organization_ids: Sequence[UUID]
+    ) -> StoredCertificate | None:
+        row = await self.database.fetchrow(_SQL["active_certificate"], party_id, kind, list(organization_ids))
+        return None if row is None else certificate_of(row)
 
     async def certificates(
         self, organization_ids: Sequence[UUID], *, party_id: UUID | None, cursor: UUID | None, limit: int
@@ -54,7 +61,7 @@ class StoreStatuses:
             rows = await self.database.fetch(_SQL["certificates_by_organization"], *wanted)
         else:
             rows = await self.database.fetch(_SQL["certificates_by_party"], *wanted, party_id)
-        return CertificatePage(items=tuple(_certificate(row) for row in rows[:limit]), next=_next(rows, limit))
+        return CertificatePage(items=tuple(certificate_of(row) for row in rows[:limit]), next=_next(rows, limit))
 
     async def take_check(self, upload_id: UUID) -> CheckReport | None:
         row = await self.database.fetchrow(_SQL["take_check"], upload_id)
@@ -67,9 +74,9 @@ class StoreStatuses:
             certificate=facts_of(row["facts"]),
         )
 
-    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, bool]]:
+    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, Progress]:
         rows = await self.database.fetch(_SQL["sequences"], list(upload_ids))
-        return {row["id"]: (row["epoch"], row["ended"]) for row in rows}
+        return {row["id"]: Progress(row["epoch"], row["ended"], State(row["state"])) for row in rows}
 
 
 def _next(rows: Sequence[Record], limit: int) -> str | None:
@@ -99,7 +106,8 @@ def _status(row: Record) -> UploadStatus:
     )
 
 
-def _certificate(row: Record) -> StoredCertificate:
+def certificate_of(row: Record) -> StoredCertificate:
+    """One version, as it is shown."""
     return StoredCertificate(
         id=row["id"],
         organization_id=row["organization_id"],
@@ -109,5 +117,6 @@ def _certificate(row: Record) -> StoredCertificate:
         active=row["replaced_at"] is None,
         stored_at=row["stored_at"],
         replaced_at=row["replaced_at"],
+        removed_at=row["removed_at"],
         facts=facts_of(row["facts"]),
     )

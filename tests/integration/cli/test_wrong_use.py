@@ -62,6 +62,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("token", "--operatr"), "--operator"),
     (("migrate", "--chek"), "--check"),
     (("simulate", "--prt", "1"), "--port"),
+    (("serve", "--dialect", "lummy"), "--dialects"),
     (("check", *FILES, "--rcf", "X"), "--rfc"),
     # malformed
     (("upload", *FILES, "--kind", "efirma"), "--kind"),
@@ -92,6 +93,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("token", "--minutes", "61"), "--minutes"),
     (("token", "--subject", ""), "subject"),
     (("simulate", "--port", "99999"), "--port"),
+    (("serve", "--dialects", "lummy,facturama"), "no dialect"),
     (("check", *FILES, "--kind", "efirma"), "--kind"),
     (("check", *FILES, "--at", "tomorrow"), "--at"),
     (("check", *FILES, "--rfc", "X"), "--rfc"),

@@ -1,13 +1,14 @@
 """Base64 as it comes in JSON."""
 
 import base64
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certpipe.core.problems import Problem
-from certpipe.ingress.base64text import decode_base64
+from certpipe.ingress.base64text import BASE64_PATTERN, decode_base64
 
 
 @given(st.binary(min_size=1, max_size=300), st.sampled_from(["", "\n", "\r\n ", "\t"]))
@@ -20,6 +21,13 @@ def test_what_was_encoded_comes_back_whatever_blanks_stand_in_it(content: bytes,
 def test_anything_else_is_a_problem_and_never_an_exception(text: str) -> None:
     decoded = decode_base64(text)
     assert isinstance(decoded, Problem) or base64.b64encode(decoded).decode() == "".join(text.split())
+
+
+@settings(deadline=None)
+@given(st.one_of(st.from_regex(BASE64_PATTERN, fullmatch=True), st.text("AQgwEBI+/=- \t\r\n\v\u2003", max_size=20)))
+def test_the_documented_pattern_is_what_is_taken(text: str) -> None:
+    taken = not isinstance(decode_base64(text), Problem)
+    assert (re.fullmatch(BASE64_PATTERN.removesuffix("$"), text) is not None) == taken
 
 
 @pytest.mark.parametrize(

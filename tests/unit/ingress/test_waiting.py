@@ -166,3 +166,26 @@ async def test_hints_that_break_leave_the_regular_looks() -> None:
     assert waiter.done()
     room.room.close()
     await task
+
+
+async def test_who_waits_for_a_state_is_woken_by_it_and_by_no_other() -> None:
+    async with running() as room:
+        stored = asyncio.create_task(
+            room.room.wait(room.one, after=None, until=frozenset({State.STORED, State.FORWARDED}), seconds=30)
+        )
+        room.store.states[room.one] = (State.VALIDATED, 1)
+        await room.pass_time()
+        assert not stored.done()
+        room.store.states[room.one] = (State.STORED, 3)
+        await room.pass_time()
+        assert stored.done()
+
+
+async def test_who_waits_for_a_state_is_woken_by_the_end_too() -> None:
+    async with running() as room:
+        forwarded = asyncio.create_task(
+            room.room.wait(room.one, after=None, until=frozenset({State.FORWARDED}), seconds=30)
+        )
+        room.store.states[room.one] = (State.REJECTED, 1)
+        await room.pass_time()
+        assert forwarded.done()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from schemas.directory import PartyKind, Role
+from schemas.directory import EntryState, PartyKind, Role
 
 __all__ = ["Directory", "Organization", "Party", "PartyKind", "Producer", "Role"]
 
@@ -54,9 +54,16 @@ class Directory(Protocol):
         """The organizations of a subject and its role in each."""
 
     async def put_party(self, party: Party) -> bool:
-        """Create or change it; true when it was created. Raises `Rejected` (`target_not_found`) when the id belongs to
-        another organization.
+        """Create or change it; true when it was created. An entry waits for a certificate then, whatever was before.
+
+        Raises `Rejected` (`target_not_found`) when the id belongs to another organization.
         """
+
+    async def void_party(self, party_id: UUID) -> bool:
+        """Let an entry wait for nothing any more; false when there is no such entry."""
+
+    async def entry_states(self, party_ids: Sequence[UUID]) -> Mapping[UUID, EntryState]:
+        """Where each of those stands that are entries."""
 
     async def party(self, party_id: UUID) -> Party | None: ...
 

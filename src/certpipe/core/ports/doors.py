@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from certpipe.core.uploads import Box
@@ -24,7 +24,8 @@ class IdempotencyClaim:
 class NewUpload:
     """What a door hands to intake. `check`: a dry run, which ends after validate and is not kept.
 
-    `rfc` is what the certificate's RFC must equal (the party's), or None when any will do.
+    `rfc` is what the certificate's RFC must equal (the party's), or None when any will do. `awaited`: it is taken only
+    while its party is an entry that waits for a certificate.
     """
 
     id: UUID
@@ -36,6 +37,7 @@ class NewUpload:
     submitted_by: str
     box: Box = field(repr=False)
     check: bool = False
+    awaited: bool = False
     idempotency: IdempotencyClaim | None = None
 
 
@@ -62,8 +64,17 @@ class Intake(Protocol):
         """One durable transaction: the row, the box, the event, the idempotency key.
 
         Raises `Unavailable`, or one of the two idempotency errors (also when the upload's own id was used by another
-        organization or content).
+        organization or content), or `Rejected` (`target_not_found`) when it had to be awaited and is not: of several
+        that come at once for one waiting entry, one is taken.
         """
+
+
+class Progress(NamedTuple):
+    """How far an upload is. `sequence`: its epoch."""
+
+    sequence: int
+    ended: bool
+    state: State
 
 
 class Statuses(Protocol):
@@ -84,6 +95,11 @@ class Statuses(Protocol):
 
     async def certificate(self, certificate_id: UUID, organization_ids: Sequence[UUID]) -> StoredCertificate | None: ...
 
+    async def active_certificate(
+        self, party_id: UUID, kind: Kind, organization_ids: Sequence[UUID]
+    ) -> StoredCertificate | None:
+        """The one version that is neither replaced nor removed."""
+
     async def certificates(
         self, organization_ids: Sequence[UUID], *, party_id: UUID | None, cursor: UUID | None, limit: int
     ) -> CertificatePage: ...
@@ -91,8 +107,19 @@ class Statuses(Protocol):
     async def take_check(self, upload_id: UUID) -> CheckReport | None:
         """The report of a check that has ended, deleting the check; None while it has not."""
 
-    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, bool]]:
-        """For each known upload its sequence (epoch) and whether it has ended: one query for all who wait."""
+    async def sequences(self, upload_ids: Sequence[UUID]) -> Mapping[UUID, Progress]:
+        """How far each known upload is: one query for all who wait."""
+
+
+class Removals(Protocol):
+    """Taking a stored certificate away."""
+
+    async def remove(self, party_id: UUID, kind: Kind, /) -> StoredCertificate | None:
+        """End the active version, in one durable transaction; None when there is none.
+
+        What was stored of its bundle is gone for good, and an upload of it that waits to be forwarded is superseded.
+        Uploads that are on their way to be stored are not stopped. Raises `Unavailable`.
+        """
 
 
 class Hints(Protocol):

@@ -24,9 +24,11 @@ ORDER BY o.id
 SELECT organization_id, role FROM certpipe.members WHERE subject = $1
 
 -- name: put_party
--- No row comes back when the id belongs to another organization.
+-- No row comes back when the id belongs to another organization. An entry that is put waits, whatever was before.
 INSERT INTO certpipe.parties AS p (id, organization_id, kind, rfc, name) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, rfc = excluded.rfc, name = excluded.name
+ON CONFLICT (id) DO UPDATE
+SET kind = excluded.kind, rfc = excluded.rfc, name = excluded.name, voided_at = NULL,
+    waiting_after = coalesce((SELECT max(u.accepted_order) FROM certpipe.uploads u WHERE u.party_id = p.id), 0)
 WHERE p.organization_id = excluded.organization_id
 RETURNING xmax = 0 AS created
 
@@ -38,6 +40,14 @@ SELECT id, organization_id, kind, rfc, name
 FROM certpipe.parties
 WHERE organization_id = ANY ($1::uuid[])
 ORDER BY id
+
+-- name: void_party
+UPDATE certpipe.parties SET voided_at = coalesce(voided_at, now()) WHERE id = $1 AND kind = 'entry' RETURNING id
+
+-- name: entry_states
+SELECT p.id, certpipe.entry_state(p.id, p.waiting_after, p.voided_at IS NOT NULL) AS state
+FROM certpipe.parties p
+WHERE p.id = ANY ($1::uuid[]) AND p.kind = 'entry'
 
 -- name: put_producer
 INSERT INTO certpipe.producers (username, organization_id, may_send_clear) VALUES ($1, $2, $3)

@@ -1,14 +1,19 @@
 -- name: accept
 -- One durable statement for all that arrived together, in that order. Of what has a known key or id nothing is written:
--- `known` then tells. A key whose first request is not committed yet makes this wait, as long as lock_timeout allows.
+-- `known` then tells. Of what must be awaited by its entry and is not, neither. A key whose first request is not committed yet makes this wait, as long as lock_timeout allows.
 WITH input AS MATERIALIZED (
     SELECT *
     FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::text[],
-        $10::text[], $11::bytea[], $12::bytea[], $13::bytea[]
+        $10::text[], $11::bytea[], $12::boolean[], $13::bytea[], $14::bytea[]
     ) WITH ORDINALITY AS i (
-        id, organization_id, party_id, kind, rfc, door, submitted_by, is_check, format, kid, ciphertext, key_hash,
-        fingerprint, place
+        id, organization_id, party_id, kind, rfc, door, submitted_by, is_check, format, kid, ciphertext, awaited,
+        key_hash, fingerprint, place
+    )
+    WHERE NOT i.awaited OR (
+        SELECT certpipe.entry_state(p.id, p.waiting_after, p.voided_at IS NOT NULL) = 'waiting'
+        FROM certpipe.parties p
+        WHERE p.id = i.party_id AND p.kind = 'entry'
     )
 ), claims AS (
     INSERT INTO certpipe.idempotency_keys (organization_id, key_hash, fingerprint, upload_id)
@@ -37,6 +42,10 @@ WITH input AS MATERIALIZED (
     SELECT id, 0, organization_id, 'upload.received' FROM accepted
 )
 SELECT id FROM accepted
+
+-- name: lock_entries
+-- First, in the order of their ids, by whoever brings what must be awaited: `accept` then sees what came before it.
+SELECT FROM certpipe.parties WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 
 -- name: known
 -- What the key or the id stands for already.

@@ -54,15 +54,20 @@ ORDER BY u.id DESC
 LIMIT $4
 
 -- name: certificate
-SELECT id, organization_id, party_id, upload_id, version, stored_at, replaced_at, facts
+SELECT id, organization_id, party_id, upload_id, version, stored_at, replaced_at, removed_at, facts
 FROM certpipe.certificates
 WHERE id = $1 AND organization_id = ANY ($2::uuid[])
+
+-- name: active_certificate
+SELECT id, organization_id, party_id, upload_id, version, stored_at, replaced_at, removed_at, facts
+FROM certpipe.certificates
+WHERE party_id = $1 AND kind = $2::text::certpipe.kind AND replaced_at IS NULL AND organization_id = ANY ($3::uuid[])
 
 -- name: certificates_by_organization
 SELECT each.*
 FROM unnest($1::uuid[]) AS o (id)
 CROSS JOIN LATERAL (
-    SELECT c.id, c.organization_id, c.party_id, c.upload_id, c.version, c.stored_at, c.replaced_at, c.facts
+    SELECT c.id, c.organization_id, c.party_id, c.upload_id, c.version, c.stored_at, c.replaced_at, c.removed_at, c.facts
     FROM certpipe.certificates c
     WHERE c.organization_id = o.id AND c.id < $2::uuid
     ORDER BY c.id DESC
@@ -72,7 +77,7 @@ ORDER BY each.id DESC
 LIMIT $3
 
 -- name: certificates_by_party
-SELECT id, organization_id, party_id, upload_id, version, stored_at, replaced_at, facts
+SELECT id, organization_id, party_id, upload_id, version, stored_at, replaced_at, removed_at, facts
 FROM certpipe.certificates
 WHERE party_id = $4 AND id < $2::uuid AND organization_id = ANY ($1::uuid[])
 ORDER BY id DESC
@@ -91,4 +96,6 @@ WITH gone AS (
 SELECT state::text AS state, facts, problems, warnings FROM gone
 
 -- name: sequences
-SELECT id, epoch, certpipe.ended(state, is_check) AS ended FROM certpipe.uploads WHERE id = ANY ($1::uuid[])
+SELECT id, epoch, certpipe.ended(state, is_check) AS ended, state::text AS state
+FROM certpipe.uploads
+WHERE id = ANY ($1::uuid[])

@@ -1,0 +1,46 @@
+"""What the page of each dialect tells its reader to type."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from certpipe.dialects import DIALECTS
+from tests import clients, servers
+from tests.golden_schemas import assert_fits
+from tests.vendors import Vendors, vendors
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGES = Path(__file__).parents[2] / "docs" / "dialects"
+
+
+@pytest.fixture(scope="module")
+def database(shared_folder: Path) -> Iterator[str]:
+    with servers.fresh_database_url(shared_folder) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> AsyncIterator[Vendors]:
+    async with vendors(tmp_path_factory.mktemp("pages") / "data", database) as certpipe:
+        yield certpipe
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_the_example_works_as_it_stands(
+    dialect: str, running: Vendors, tmp_path: Path, shared_folder: Path
+) -> None:
+    clients.need(clients.PROGRAMS, shared_folder)
+    (tmp_path / ".certpipe").symlink_to(running.installation.folder)
+    page = (PAGES / f"{dialect}.md").read_text(encoding="utf-8")
+    said = await clients.run("bash", "-euc", page.split("```sh\n")[1].split("```")[0], folder=tmp_path)
+    party, end = json.JSONDecoder().raw_decode(said)
+    assert party["rfc"] == "EKU9003173C9"
+    if dialect == "invopop":
+        assert said[end:] == "204\n"
+    else:
+        assert_fits(json.loads(said[end:]), dialect, "uploaded")
