@@ -76,7 +76,10 @@ class Doors:
 
 
 async def measure(grounds: Grounds, layout: str, *, requests: int, first_party: int) -> Doors:
-    """`requests` for each door and round, `OFTENER` as many for the cost; takes `parties(requests)` parties."""
+    """`requests` for each door and round, and `OFTENER` times as many for the cost.
+
+    Takes `parties(requests)` parties, from the first one on.
+    """
     numbers = iter(range(first_party, first_party + parties(requests)))
     async with _ingress(grounds, LAYOUTS[layout]) as (http, _):
         waiting = await _waiting(http, grounds, requests, numbers)

@@ -80,8 +80,8 @@ class Canary:
         async with http.request(method, path, **options) as answer:
             body = await answer.read()
             self.answers.append(body + repr(answer.raw_headers).encode())
-            if answer.status == 202 and path == "/v1/uploads":
-                self.accepted.append(json.loads(body)["id"])
+            if answer.status == 202:
+                self.accepted.append(answer.headers["Location"].rpartition("/")[2])
             return json.loads(body) if body else {}
 
 
@@ -92,6 +92,16 @@ def multipart(fields: dict[str, str | bytes]) -> aiohttp.FormData:
     return form
 
 
+def lummys(canary: Canary, fields: dict[str, str | bytes]) -> dict[str, Any]:
+    """A request of Lummy's clients, who do not wait here."""
+    organization, key = str(canary.installation.organization_id), str(uuid4())
+    names = {"cerFile": "certificate", "keyFile": "private_key", "password": "password"}
+    return {
+        "data": multipart({name: fields[ours] for name, ours in names.items()}),
+        "headers": {"x-organization-id": organization, "x-idempotency": key, "Prefer": "respond-async"},
+    }
+
+
 def in_json(fields: dict[str, str | bytes]) -> dict[str, str]:
     return {
         name: base64.b64encode(value).decode() if isinstance(value, bytes) else value for name, value in fields.items()
@@ -99,8 +109,9 @@ def in_json(fields: dict[str, str | bytes]) -> dict[str, str]:
 
 
 @pytest.fixture
-async def canary(tmp_path: Path) -> AsyncIterator[Canary]:
+async def canary(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Canary]:
     """Private RabbitMQ, PostgreSQL of its own, a temporary folder of its own, and everything logged."""
+    tmp_path = tmp_path_factory.mktemp("canary")  # short: sockets lie below it
     temporary, authority = tmp_path / "tmp", Authority.create(at=datetime.now(UTC))
     temporary.mkdir()
     installation = trusting(
@@ -168,16 +179,18 @@ async def set_faults(canary: Canary) -> None:
 
 
 async def good_uploads(canary: Canary) -> None:
-    """By turns as multipart, as JSON, and sealed through the broker."""
+    """By turns as multipart, as JSON, in a dialect, and sealed through the broker."""
     numbers = iter(range(UPLOADS))
 
     async def client(http: aiohttp.ClientSession, producer: Producer) -> None:
         for number in numbers:
             fields = canary.fields(canary.bundle, number)
-            if number % 3 == 0:
+            if number % 4 == 0:
                 await canary.ask(http, "POST", "/v1/uploads", data=multipart(fields))
-            elif number % 3 == 1:
+            elif number % 4 == 1:
                 await canary.ask(http, "POST", "/v1/uploads", json=in_json(fields))
+            elif number % 4 == 2:
+                await canary.ask(http, "PUT", f"/branches/{canary.party(number)}/csd", **lummys(canary, fields))
             else:
                 message = producer.sealed(canary.bundle, canary.party(number), Kind.CSD)
                 await published(canary, producer, message.model_dump_json().encode())
@@ -248,6 +261,12 @@ async def odd_requests(canary: Canary) -> None:
             keyed = {"Idempotency-Key": "again"}
             await canary.ask(http, "POST", "/v1/uploads", json=texts, headers=keyed)
         await canary.ask(http, "POST", "/v1/uploads", json={**texts, "kind": "fiel"}, headers=keyed)
+        lummy, invopop = f"/branches/{canary.party(0)}/csd", f"/apps/sw-sapien/v1/entry/{uuid4()}/certificate"
+        keyed = {"x-organization-id": password, "x-idempotency": secret[:64]}
+        await canary.ask(http, "PUT", lummy, **{**lummys(canary, fields), "headers": keyed})
+        await canary.ask(http, "PUT", lummy, **lummys(canary, {**fields, "certificate": canary.plain_key}))
+        await canary.ask(http, "PUT", lummy, data=cut, headers={"Content-Type": "multipart/form-data"})
+        await canary.ask(http, "POST", invopop, json={"cer_file": secret, "key_file": [secret], password: password})
         await canary.ask(http, "GET", "/v1/uploads", params={"state": password})
         await canary.ask(http, "GET", f"/v1/uploads/{password}")
         await canary.ask(http, "POST", "/v1/uploads", headers={"Authorization": f"Bearer {password}"}, json=texts)

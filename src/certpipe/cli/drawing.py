@@ -13,7 +13,7 @@ MEANING = {
     State.FORWARDED: "Every destination has it and confirmed it.",
     State.REJECTED: "The bundle, or the PAC, says no. The submitter must act; `problems` say what to do.",
     State.FAILED: "Parked after every retry. The operator acts; nothing is lost.",
-    State.SUPERSEDED: "A newer upload for the same party and kind won.",
+    State.SUPERSEDED: "A newer upload for the same party and kind won, or its certificate was removed first.",
 }
 SIDE_ENDS = {State.REJECTED, State.FAILED, State.SUPERSEDED}
 
