@@ -14,10 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.rabbitmq import PrivateRabbit
 from tests import servers
+
+# The suite looks at the same examples each time, so that it fails where something was broken and nowhere else;
+# `CERTPIPE_THOROUGH=1` looks at new ones.
+settings.register_profile("suite", derandomize=not os.environ.get("CERTPIPE_THOROUGH"))
+settings.load_profile("suite")
 
 _FOLDER = "CERTPIPE_TESTS_FOLDER"
 _OWNER = "CERTPIPE_TESTS_OWNER"

@@ -334,7 +334,7 @@ async def test_closing_returns_what_was_never_settled(harness: Harness, broker: 
 
     again = await harness.open()
     back = await receive(again.inbox(VALIDATE, prefetch=10), 3)
-    assert sorted(texts(back)) == numbers(4)[1:]
+    assert sorted(texts(back)) == sorted(set(numbers(4)) - set(texts(got[:1])))
 
 
 async def test_a_closed_broker_publishes_nothing_and_says_so(broker: Broker) -> None:

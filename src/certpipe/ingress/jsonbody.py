@@ -35,7 +35,7 @@ _HINTS: Final = {
     "string_type": "This field is a text",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
-    "value_error": "One line of printable characters, and not only blanks",
+    "string_pattern_mismatch": "One line of printable characters, and not only blanks",
 }
 NOT_SATS_SIZE = replace(NOT_SATS, message_en="The body is larger than any two files of SAT")
 

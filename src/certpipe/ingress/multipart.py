@@ -1,5 +1,6 @@
 """`multipart/form-data`, streamed into memory with caps: no temporary file, and no more held than SAT's files need."""
 
+import re
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -35,6 +36,7 @@ MOST_HEADERS, MOST_HEADER_BYTES = 8, 4_224
 NOT_SATS = replace(FILE_TOO_LARGE, hint="A .cer or .key of SAT is smaller than 3 KB: this is another file")
 TOO_LARGE_FOR_THE_WIRE = replace(FILE_TOO_LARGE, hint="At most 10 MB per file are read at all", status=413)
 NESTED = replace(MALFORMED_MULTIPART, hint="Parts must not be multipart themselves")
+_CONTROL = re.compile(r"[\x00\r\n]")
 _PLAIN_ENCODINGS = frozenset({"", "binary", "8bit", "7bit"})
 
 
@@ -146,7 +148,10 @@ class Parts:
 
 
 def _check(head: MultipartSegment) -> None:
-    """Each header once, and the content as it is."""
+    """Each header once and in one line, and the content as it is."""
+    # The parser sees a lone line feed or not by how the network happened to cut the body.
+    if any(_CONTROL.search(value) for _, value in head.headerlist):
+        raise RefusedError(MALFORMED_MULTIPART)
     if len({name for name, _ in head.headerlist}) != len(head.headerlist):
         raise RefusedError(MALFORMED_MULTIPART)
     if head.header("Content-Transfer-Encoding", "").strip().lower() not in _PLAIN_ENCODINGS:

@@ -6,7 +6,7 @@ from email.policy import HTTP
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from certpipe.core.ports.dialect import BodyForm, BodyShape
@@ -171,8 +171,15 @@ hostile = st.one_of(
 )
 
 
+LONE_LINE_FEEDS = (
+    b'--b0\r\nContent-Disposition: form-data; name="\n\nContent-Disposition: form-data; name="kind"'
+    b"\r\n\r\nx\r\n--b0--\r\n"
+)
+
+
 @settings(deadline=None)
 @given(body=hostile, cuts=st.lists(st.integers(0, 10_000), max_size=12))
+@example(body=LONE_LINE_FEEDS, cuts=[45])
 def test_any_body_is_read_or_refused_and_never_differently_for_how_it_was_cut(body: bytes, cuts: list[int]) -> None:
     assert outcome(body, cuts) == outcome(body)
 
