@@ -72,8 +72,10 @@ class Replay:
             self.values[f"{name}.cer"] = base64.b64encode(bundle.certificate).decode()
             self.values[f"{name}.key"] = base64.b64encode(bundle.private_key).decode()
         self.values |= {name: str(uuid4()) for name in ("unknown", "key", "other_key")}
-        self.values |= {"organization": self.vendors.organization, "elsewhere": self.vendors.elsewhere}
-        self.values["party"] = await self.vendors.party(self.transcript.party, self._filled(self.transcript.rfc))
+        rfc = self._filled(self.transcript.rfc)
+        organization = await self.vendors.organization_of(rfc)
+        self.values |= {"organization": organization, "elsewhere": self.vendors.elsewhere}
+        self.values["party"] = await self.vendors.party_of(organization, self.transcript.party, rfc)
         async with aiohttp.ClientSession(self.vendors.url, trust_env=False) as http:
             for exchange in self.transcript.exchanges:
                 await self._exchange(http, exchange)

@@ -49,10 +49,22 @@ class Vendors:
 
     async def party(self, kind: str, rfc: str = RFC) -> str:
         """The id of a new one; an entry waits for a certificate."""
+        return await self.party_of(self.organization, kind, rfc)
+
+    async def party_of(self, organization: str, kind: str, rfc: str) -> str:
+        """The same, of another organization of the owner's."""
         party_id = str(uuid4())
-        document = {"organization_id": self.organization, "kind": kind, "rfc": rfc, "name": f"A {kind}"}
+        document = {"organization_id": organization, "kind": kind, "rfc": rfc, "name": f"A {kind}"}
         await self.put(f"/v1/parties/{party_id}", document)
         return party_id
+
+    async def organization_of(self, rfc: str) -> str:
+        """The owner's organization with this RFC: the demo's, or a new one."""
+        if rfc == RFC:
+            return self.organization
+        organization = str(uuid4())
+        await self.put(f"/v1/organizations/{organization}", {"rfc": rfc, "name": "Another of the owner's"})
+        return organization
 
     async def put(self, path: str, document: Any) -> None:
         """What an integrator sets up beforehand."""

@@ -51,6 +51,7 @@ class Plain:
     parties: frozenset[PartyKind] = frozenset({PartyKind.BRANCH, PartyKind.ENTRY})
     roles: frozenset[Role] = frozenset({Role.OWNER, Role.ADMIN})
     until: State = State.STORED
+    organization_rfc: bool = False
 
     def asked(self, headers: Mapping[str, str], action: Action, /) -> Asked:
         del action

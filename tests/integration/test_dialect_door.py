@@ -14,7 +14,7 @@ from certpipe.core.ports.doors import NewUpload
 from certpipe.core.problems import Problem
 from schemas.status import Actor, State
 from tests.integration.door import Door, open_door
-from tests.integration.speaking import spoken
+from tests.integration.speaking import Plain, spoken
 
 BODY = {"cer": "Y2VyLWJ5dGVz", "llave": "a2V5LWJ5dGVz", "clave": "12345678a"}
 WRONG = Problem("wrong_password", "La contraseña no abre la llave", "Does not open", field="password").view()
@@ -323,3 +323,13 @@ async def test_every_answer_carries_the_headers_of_the_edge(door: Door) -> None:
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Request-Id"]
     assert headers["Server"] == "certpipe"
+
+
+@pytest.mark.parametrize(("by_organization", "expected"), [(True, "AAA010101AAA"), (False, "EKU9003173C9")])
+async def test_a_dialect_says_whose_rfc_the_certificate_must_name(by_organization: bool, expected: str) -> None:  # noqa: FBT001 - a parameter of the test
+    async with open_door(dialects=[spoken(Plain(organization_rfc=by_organization), seconds=0)]) as door:
+        add_branch(door)
+        door.directory.known[door.organization] = Organization(door.organization, "AAA010101AAA", "Una")
+        status, _, _ = await call(door)
+        assert status == 202
+        assert [row.rfc for row in door.store.rows.values()] == [expected]

@@ -87,6 +87,7 @@ class Invopop:
     parties: frozenset[PartyKind] = frozenset({PartyKind.ENTRY})
     roles: frozenset[Role] = frozenset(Role)
     until: State = State.FORWARDED
+    organization_rfc: bool = False
 
     def asked(self, headers: Mapping[str, str], _action: Action, /) -> Asked:
         return Asked(idempotency_key=telling.idempotency_key(headers))

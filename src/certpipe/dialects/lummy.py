@@ -145,6 +145,7 @@ class Lummy:
     parties: frozenset[PartyKind] = frozenset({PartyKind.BRANCH, PartyKind.ORGANIZATION})
     roles: frozenset[Role] = frozenset(Role)
     until: State = State.STORED
+    organization_rfc: bool = True
 
     def asked(self, headers: Mapping[str, str], action: Action, /) -> Asked:
         problems: list[Problem] = []

@@ -124,6 +124,7 @@ class Timbrix:
     parties: frozenset[PartyKind] = frozenset({PartyKind.ORGANIZATION})
     roles: frozenset[Role] = frozenset({Role.OWNER})
     until: State = State.STORED
+    organization_rfc: bool = False
 
     def asked(self, headers: Mapping[str, str], _action: Action, /) -> Asked:
         return Asked(idempotency_key=telling.idempotency_key(headers))

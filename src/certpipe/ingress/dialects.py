@@ -114,8 +114,11 @@ class DialectHandler:
         """Apart, so that nothing holds the bundle any more while the client waits."""
         form = await call.of(BODIES).read(call.request, self.mounted.fields)
         dialect = self.mounted.dialect
+        rfc = None
+        if dialect.organization_rfc and (owner := await call.of(DIRECTORY).organization(party.organization_id)):
+            rfc = owner.rfc
         return await call.of(SERVICE).submit(
-            Submission(bundle_of(form), party.id, dialect.kind),
+            Submission(bundle_of(form), party.id, dialect.kind, rfc),
             subject=call.principal.subject,
             door=dialect.name,
             key=asked.idempotency_key,

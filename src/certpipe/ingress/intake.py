@@ -59,7 +59,7 @@ class IntakeService:
                 organization_id=party.organization_id,
                 party_id=party.id,
                 kind=submission.kind,
-                rfc=party.rfc,
+                rfc=submission.rfc or party.rfc,
                 door=door,
                 submitted_by=subject,
                 box=self.sealer.seal(submission.bundle, BoxBinding(upload_id, party.organization_id)),

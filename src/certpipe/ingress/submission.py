@@ -22,11 +22,12 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An upload as a client means it."""
+    """An upload as a client means it. `rfc`: the certificate's must equal it; None: the party's own."""
 
     bundle: Bundle = field(repr=False)
     party_id: UUID
     kind: Kind
+    rfc: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

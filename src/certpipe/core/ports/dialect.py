@@ -200,6 +200,7 @@ class Dialect(Protocol):
             is not found either.
         roles: the members who may upload and remove.
         until: the state that an answer waits for by default: `stored` or `forwarded`.
+        organization_rfc: a certificate's RFC must be its organization's, and not the party's own.
     """
 
     name: str
@@ -209,6 +210,7 @@ class Dialect(Protocol):
     parties: frozenset[PartyKind]
     roles: frozenset[Role]
     until: State
+    organization_rfc: bool
 
     def asked(self, headers: Mapping[str, str], action: Action, /) -> Asked:
         """Read the dialect's own headers (names in lower case). Raises `Rejected` with every fault."""
