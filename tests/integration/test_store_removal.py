@@ -6,7 +6,7 @@ from uuid import UUID
 from certpipe.core.ids import uuid7
 from schemas.base import Kind
 from schemas.status import State
-from tests.integration.storehouse import forwarded, storehouse
+from tests.integration.storehouse import forwarded, postponed, storehouse
 
 
 async def test_what_is_removed_is_gone_and_told(database_url: str) -> None:
@@ -60,6 +60,32 @@ async def test_of_many_who_remove_at_once_one_did(database_url: str) -> None:
         await house.stored()
         removed = await asyncio.gather(*(house.removals.remove(house.party.id, Kind.CSD) for _ in range(8)))
         assert [each is None for each in removed].count(False) == 1
+
+
+async def test_what_follows_a_removal_waits_while_the_removed_one_may_be_on_its_way(database_url: str) -> None:
+    """The removed one, arriving last at the destination, would count there. What was never sent holds up nobody."""
+    async with storehouse(database_url) as house:
+        await house.stored()
+        await house.removals.remove(house.party.id, Kind.CSD)
+        sent = await house.stored()
+        assert len(await house.forward.load([sent])) == 1
+        await house.removals.remove(house.party.id, Kind.CSD)
+        next_one = await house.stored()
+        assert await house.forward.load([next_one]) == []
+        assert (await house.row(next_one.id))["state"] == State.STORED
+        await house.database.execute(
+            "UPDATE certpipe.handoffs SET intended_at = now() - interval '3 minutes' WHERE upload_id = $1", sent.id
+        )
+        assert len(await house.forward.load([next_one])) == 1
+
+
+async def test_a_removed_certificate_whose_attempt_had_ended_keeps_nobody_waiting(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        sent = await house.stored()
+        await house.forward.load([sent])
+        await house.forward.settle([postponed(sent)])
+        await house.removals.remove(house.party.id, Kind.CSD)
+        assert len(await house.forward.load([await house.stored()])) == 1
 
 
 async def test_after_a_removal_the_next_version_follows(database_url: str) -> None:

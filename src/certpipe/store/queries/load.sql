@@ -36,7 +36,8 @@ ORDER BY u.id, p.part
 -- Records the intents before anything is sent, and ends what a newer certificate has replaced. An intent that could not
 -- be inserted (xmax tells) was there before, even when a concurrent load recorded it after this statement began.
 -- While an older upload of the party is being sent, a newer one waits: the older, arriving last, would count there. An
--- attempt begins with its intent, ends with a change of its row, and takes no two minutes.
+-- attempt begins with its intent, ends with a change of its row, and takes no two minutes. A removal does not stop an
+-- attempt: what counts then is the last change before the removal's own two.
 WITH held AS MATERIALIZED (
     SELECT u.id, u.kind, u.certificate_id,
         EXISTS (
@@ -49,6 +50,15 @@ WITH held AS MATERIALIZED (
             WHERE o.party_id = u.party_id AND o.kind = u.kind AND o.due_at IS NOT NULL AND o.certificate_id IS NOT NULL
               AND o.state = 'stored' AND o.accepted_order < u.accepted_order
               AND f.received_at IS NULL AND f.intended_at >= o.updated_at AND f.intended_at > now() - interval '2 minutes'
+        ) OR EXISTS (
+            SELECT
+            FROM certpipe.certificates c
+            JOIN certpipe.uploads o ON o.id = c.upload_id
+            JOIN certpipe.events e ON e.upload_id = o.id AND e.sequence = o.epoch - 2
+            JOIN certpipe.handoffs f ON f.upload_id = o.id
+            WHERE c.party_id = u.party_id AND c.kind = u.kind AND c.removed_at > now() - interval '2 minutes'
+              AND o.state = 'superseded' AND o.accepted_order < u.accepted_order
+              AND f.received_at IS NULL AND f.intended_at >= e.at AND f.intended_at > now() - interval '2 minutes'
         ) AS behind
     FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
     JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
