@@ -135,6 +135,13 @@ async def test_past_the_time_it_is_still_going() -> None:
             assert shown.status == 200
 
 
+async def test_a_longer_wait_than_the_dialects_is_cut_and_told_so() -> None:
+    async with open_door(dialects=[spoken(seconds=1)]) as door:
+        add_branch(door)
+        status, _, headers = await call(door, headers={"Prefer": "wait=30"})
+        assert (status, headers["Preference-Applied"]) == (202, "wait=1")
+
+
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=0", "respond-async, wait=0"])
 async def test_who_prefers_not_to_wait_does_not(door: Door, prefer: str) -> None:
     status, said, headers = await call(door, headers={"Prefer": prefer})

@@ -1,5 +1,6 @@
 """One handler for all dialects: a request becomes an upload like any other, and its end the vendor's answer."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ class DialectHandler:
             outcome = outcome_of(error, request[REQUEST_ID])
             headers = error.headers if isinstance(error, RefusedError) else headers
         reply = self.mounted.dialect.render(outcome, quoted)
-        return _response(reply, {**headers, **_headers(outcome, request)})
+        return _response(reply, {**headers, **self._headers(outcome, request)})
 
     async def _outcome(self, request: web.Request) -> Outcome:
         principal = await self.authenticator.authenticate(request.headers.getall("Authorization", []))
@@ -90,7 +91,7 @@ class DialectHandler:
         return party
 
     async def _upload(self, call: Call, asked: Asked, party: Party) -> Outcome:
-        preference = _preference(call.request)
+        preference = self._preference(call.request)
         upload_id = (await self._take_in(call, asked, party)).ref.id
         later = StillGoing(upload_id, f"/v1/uploads/{upload_id}", RETRY_AFTER)
         seconds = self.mounted.seconds if preference.wait is None else min(preference.wait, self.mounted.seconds)
@@ -131,6 +132,19 @@ class DialectHandler:
         )
         return NOTHING if found is None else Shown(found)
 
+    def _preference(self, request: web.Request) -> Preference:
+        return Preference.of(request.headers.getall("Prefer", ()), math.ceil(self.mounted.seconds))
+
+    def _headers(self, outcome: Outcome, request: web.Request) -> Mapping[str, str]:
+        """What an answer carries in any dialect."""
+        match outcome:
+            case Denied(headers=headers):
+                return headers
+            case StillGoing(location=location, retry_after=seconds):
+                return {"Location": location, "Retry-After": str(seconds), **self._preference(request).applied}
+            case _:
+                return {}
+
 
 NOTHING = Denied(Denial.NOTHING_STORED, (NOTHING_STORED,))
 
@@ -138,21 +152,6 @@ NOTHING = Denied(Denial.NOTHING_STORED, (NOTHING_STORED,))
 def _lowered(request: web.Request) -> Mapping[str, str]:
     """The headers by their names in lower case; one that came more than once is a list (RFC 9110, 5.3)."""
     return {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
-
-
-def _preference(request: web.Request) -> Preference:
-    return Preference.of(request.headers.getall("Prefer", ()))
-
-
-def _headers(outcome: Outcome, request: web.Request) -> Mapping[str, str]:
-    """What an answer carries in any dialect."""
-    match outcome:
-        case Denied(headers=headers):
-            return headers
-        case StillGoing(location=location, retry_after=seconds):
-            return {"Location": location, "Retry-After": str(seconds), **_preference(request).applied}
-        case _:
-            return {}
 
 
 def _response(reply: Reply, headers: Mapping[str, str]) -> web.Response:

@@ -16,14 +16,14 @@ class Preference:
     respond_async: bool = False
 
     @classmethod
-    def of(cls, headers: Iterable[str]) -> "Preference":
-        """The first of each preference counts; a longer wait is cut to 30 seconds."""
+    def of(cls, headers: Iterable[str], most: int = MOST_SECONDS) -> "Preference":
+        """The first of each preference counts; a longer wait is cut to `most` seconds."""
         wait, respond_async = None, False
         for preference in ",".join(headers).split(","):
             match = _PREFERENCE.fullmatch(preference)
             name, value = (match[1].lower(), match[2]) if match else ("", None)
             if name == "wait" and value is not None and wait is None:
-                wait = min(int(value), MOST_SECONDS)
+                wait = min(int(value), most)
             elif name == "respond-async" and value is None:
                 respond_async = True
         return cls(wait, respond_async)
