@@ -82,8 +82,6 @@ _ERRORS = (
     Described(401, "No valid token", _ERROR, ("WWW-Authenticate",)),
     Described(403, "Not the owner of the organization", _ERROR),
     Described(404, "Unknown organization", _ERROR),
-    Described(409, "The same key is in flight, or a newer upload took this one's place", _ERROR),
-    Described(422, "The key was used with another content", _ERROR),
     Described(500, "Internal error", _ERROR),
     Described(503, "Too much work, or something is away", _ERROR, ("Retry-After",)),
 )
@@ -106,6 +104,8 @@ class Timbrix:
                 Described(200, "The CSD is stored and active", _CERTIFICATE),
                 Described(202, "Not stored yet; it goes on", _object(_STATUS), ("Location", "Retry-After")),
                 *_ERRORS,
+                Described(409, "The same key is in flight, or a newer upload took this one's place", _ERROR),
+                Described(422, "The key was used with another content", _ERROR),
             ),
             _HEADERS,
         ),

@@ -52,6 +52,12 @@ def test_every_denial_of_a_look_or_a_removal_is_described(dialect: Dialect) -> N
             assert reply.status in {answer.status for answer in route.answers}
 
 
+def test_only_an_upload_is_described_with_answers_to_a_key(dialect: Dialect) -> None:
+    for route in dialect.routes:
+        described = {answer.status for answer in route.answers}
+        assert ({409, 422} <= described) if route.action is Action.UPLOAD else not ({409, 422} & described)
+
+
 def test_the_same_outcome_is_the_same_to_the_byte_but_for_the_id_and_the_time_of_the_request(dialect: Dialect) -> None:
     first = request("PUT", "/branches/x/csd")
     later = replace(first, request_id="request-2", at=first.at + timedelta(hours=1))
