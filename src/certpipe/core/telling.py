@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from certpipe.core.errors import Rejected
+from certpipe.core.ports.dialect import DescribedHeader
 from certpipe.core.problems import INTERNAL, Problem
 from schemas.status import Actor
 
@@ -27,6 +28,8 @@ KEY_SCHEMA: Mapping[str, Any] = MappingProxyType(
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{_KEY.pattern}$"}
 )
 """What the key may be, as JSON Schema."""
+KEY_HEADER = DescribedHeader("Idempotency-Key", "A repeated key gets the first result again", schema=KEY_SCHEMA)
+"""The header of the key, for the description of the API."""
 
 
 def verdict(problems: Sequence[Problem]) -> tuple[int, Problem]:
@@ -74,6 +77,11 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise Rejected(INVALID_KEY)
     return key
+
+
+def exactly(members: Mapping[str, Any]) -> Mapping[str, Any]:
+    """JSON Schema of an object with these members and no others."""
+    return {"type": "object", "required": list(members), "additionalProperties": False, "properties": dict(members)}
 
 
 def body(document: Mapping[str, object]) -> bytes:

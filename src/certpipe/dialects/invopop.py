@@ -14,7 +14,6 @@ from certpipe.core.ports.dialect import (
     Denial,
     Denied,
     Described,
-    DescribedHeader,
     DialectRoute,
     Faulty,
     Outcome,
@@ -63,9 +62,6 @@ _ANSWERS = (
     Described(500, "The upload could not be processed", _ERROR),
     Described(503, "Too much work, or something is away", _ERROR, ("Retry-After",)),
 )
-_HEADERS = (
-    DescribedHeader("Idempotency-Key", "A repeated key gets the first result again", schema=telling.KEY_SCHEMA),
-)
 
 
 class Invopop:
@@ -79,7 +75,7 @@ class Invopop:
             Action.UPLOAD,
             "Upload an entry's e.firma, as Invopop does",
             _ANSWERS,
-            _HEADERS,
+            (telling.KEY_HEADER,),
         ),
     )
     shape: BodyShape = BodyShape("cer_file", "key_file", "password", frozenset({BodyForm.JSON}))

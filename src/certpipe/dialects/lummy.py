@@ -89,17 +89,14 @@ _SHOWN: Mapping[str, Any] = {
 }
 
 
-def _object(members: Mapping[str, Any]) -> Mapping[str, Any]:
-    """JSON Schema of exactly these members."""
-    return {"type": "object", "required": list(members), "additionalProperties": False, "properties": dict(members)}
-
-
 def _standard(members: Mapping[str, Any]) -> Mapping[str, Any]:
     """The StandardResponse of these members."""
-    return _object({**_ENVELOPE, "data": _object(members), **members})
+    return telling.exactly({**_ENVELOPE, "data": telling.exactly(members), **members})
 
 
-_ERROR = _object({**_ENVELOPE, "error": _object({"message": _TEXT, "code": _TEXT, "status": {"type": "integer"}})})
+_ERROR = telling.exactly(
+    {**_ENVELOPE, "error": telling.exactly({"message": _TEXT, "code": _TEXT, "status": {"type": "integer"}})}
+)
 _ERRORS = (
     Described(400, "ValidationError", _ERROR),
     Described(401, "UnauthorizedException", _ERROR, ("WWW-Authenticate",)),

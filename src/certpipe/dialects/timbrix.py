@@ -14,7 +14,6 @@ from certpipe.core.ports.dialect import (
     Denial,
     Denied,
     Described,
-    DescribedHeader,
     DialectRoute,
     Faulty,
     Outcome,
@@ -62,12 +61,7 @@ _MAYBE_TEXT: Mapping[str, Any] = {"type": ["string", "null"]}
 _MAYBE_TIME: Mapping[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 
 
-def _object(members: Mapping[str, Any]) -> Mapping[str, Any]:
-    """JSON Schema of exactly these members."""
-    return {"type": "object", "required": list(members), "additionalProperties": False, "properties": dict(members)}
-
-
-_CERTIFICATE = _object(
+_CERTIFICATE = telling.exactly(
     {
         "certificateSerialNumber": _MAYBE_TEXT,
         "certificateExpiresAt": _MAYBE_TIME,
@@ -76,7 +70,7 @@ _CERTIFICATE = _object(
     }
 )
 _STATUS: Mapping[str, Any] = {"statusCode": {"type": "integer"}, "message": {"type": "string"}}
-_ERROR = _object({**_STATUS, "error": {"type": "string"}, "code": {"type": "string"}})
+_ERROR = telling.exactly({**_STATUS, "error": {"type": "string"}, "code": {"type": "string"}})
 _ERRORS = (
     Described(400, "Invalid files, wrong password, expired certificate; nothing to remove", _ERROR),
     Described(401, "No valid token", _ERROR, ("WWW-Authenticate",)),
@@ -84,9 +78,6 @@ _ERRORS = (
     Described(404, "Unknown organization", _ERROR),
     Described(500, "Internal error", _ERROR),
     Described(503, "Too much work, or something is away", _ERROR, ("Retry-After",)),
-)
-_HEADERS = (
-    DescribedHeader("Idempotency-Key", "A repeated key gets the first result again", schema=telling.KEY_SCHEMA),
 )
 
 
@@ -102,12 +93,12 @@ class Timbrix:
             "Replace an organization's CSD, as Timbrix does",
             (
                 Described(200, "The CSD is stored and active", _CERTIFICATE),
-                Described(202, "Not stored yet; it goes on", _object(_STATUS), ("Location", "Retry-After")),
+                Described(202, "Not stored yet; it goes on", telling.exactly(_STATUS), ("Location", "Retry-After")),
                 *_ERRORS,
                 Described(409, "The same key is in flight, or a newer upload took this one's place", _ERROR),
                 Described(422, "The key was used with another content", _ERROR),
             ),
-            _HEADERS,
+            (telling.KEY_HEADER,),
         ),
         DialectRoute(
             "DELETE",

@@ -117,13 +117,6 @@ UNKNOWN_PARAMETER = Problem(
 INVALID_PARAMETER = Problem(
     "invalid_parameter", "El valor del parámetro no es válido", "The value of this parameter is not valid"
 )
-INVALID_IDEMPOTENCY_KEY = Problem(
-    "invalid_idempotency_key",
-    "La cabecera Idempotency-Key no es válida",
-    "The Idempotency-Key header is not valid",
-    field="Idempotency-Key",
-    hint="One header of 1 to 255 printable ASCII characters; a UUID is a good key",
-)
 IDEMPOTENCY_CONFLICT = Problem(
     "idempotency_conflict",
     "Esta llave de idempotencia ya se usó con otro contenido",

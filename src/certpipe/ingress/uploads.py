@@ -6,11 +6,11 @@ from aiohttp import web
 
 from certpipe.core.ports.doors import Accepted
 from certpipe.core.problems import TARGET_NOT_FOUND
+from certpipe.core.telling import INVALID_KEY
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.keys import BODIES, SERVICE, STATUSES, WAITING
 from certpipe.ingress.prefer import MOST_SECONDS, Preference
-from certpipe.ingress.problems import INVALID_IDEMPOTENCY_KEY
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.submission import UPLOAD_FIELDS, submission
 from schemas.status import State, UploadStatus
@@ -91,7 +91,7 @@ def _idempotency_key(headers: Sequence[str]) -> str | None:
         return None
     key = headers[0]
     if len(headers) > 1 or not 0 < len(key) <= MOST_KEY or not (key.isascii() and key.isprintable()):
-        raise RefusedError(INVALID_IDEMPOTENCY_KEY)
+        raise RefusedError(INVALID_KEY)
     return key
 
 
