@@ -242,6 +242,18 @@ async def test_a_compressed_body_is_415(door: Door, path: str, encoding: str) ->
     assert status == 415
 
 
+@pytest.mark.parametrize("encodings", [("identity", "gzip"), ("gzip", "identity"), ("identity, gzip", "identity")])
+async def test_a_body_that_is_compressed_by_one_of_two_headers_is_415_too(
+    door: Door, encodings: tuple[str, str]
+) -> None:
+    one, other = encodings
+    headers = {"Content-Encoding": one, "content-encoding": other, "Content-Type": "application/json"}
+    reader, writer = await _raw(door, "POST /v1/uploads", headers | {"Content-Length": "0"})
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    assert status == 415
+
+
 @pytest.mark.parametrize(
     "media", ["text/plain", "application/x-www-form-urlencoded", "multipart/mixed; boundary=b0", "application/xml", ""]
 )

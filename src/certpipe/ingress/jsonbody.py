@@ -113,8 +113,8 @@ async def read_capped(request: web.Request, most: int, too_large: Problem) -> by
 
 
 def refuse_encoded(request: web.Request) -> None:
-    """Compressed bodies could grow without bound; they are not taken."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    """Compressed bodies could grow without bound; they are not taken. aiohttp expands by the last header of several."""
+    if any(encoding.lower() != "identity" for encoding in request.headers.getall("Content-Encoding", ())):
         raise RefusedError(ENCODED_BODY)
 
 
