@@ -8,6 +8,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,6 +37,9 @@ def _is_worker() -> bool:
 
 def pytest_configure() -> None:
     """The process that the user started names the folder that all its workers share."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in a background job of a shell: programs that tests interrupt would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not _is_worker():
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="certpipe-tests-")
         os.environ[_OWNER] = str(os.getpid())

@@ -158,18 +158,22 @@ def main(role: str, role_of: Role) -> None:
 def run(role: str, life: Coroutine[None, None, None]) -> None:
     """Run to the end; what the operator can mend is told in one line, with exit code 2, and a defect with 70."""
     leave_no_core()
+    code = 0
+    # The exits come after: some releases of Python wrap what is raised within `except*` in a group of its own.
     try:
         asyncio.run(life)
     except* REFUSALS as refusals:
         sys.stderr.write("".join(f"certpipe {role}: {no}\n" for no in _flat(refusals)))
-        sys.exit(2)
+        code = 2
     except* Unavailable as aways:
         sys.stderr.write("".join(f"certpipe {role}: {_told(away)}\n" for away in _flat(aways)))
-        sys.exit(2)
+        code = 2
     except* Exception as defects:  # noqa: BLE001 - no traceback: the text of an unknown error may quote anything
         told = (f"certpipe {role}: this should not have happened ({place(error)})\n" for error in _flat(defects))
         sys.stderr.write("".join(told))
-        sys.exit(70)
+        code = 70
+    if code:
+        sys.exit(code)
 
 
 def _flat(group: BaseExceptionGroup[Refusal]) -> Iterator[Refusal]:
