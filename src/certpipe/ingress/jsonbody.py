@@ -37,7 +37,11 @@ _HINTS: Final = {
     "bool_parsing": "true or false",
     "string_pattern_mismatch": "One line of printable characters, and not only blanks",
 }
-NOT_SATS_SIZE = replace(NOT_SATS, message_en="The body is larger than any two files of SAT")
+NOT_SATS_SIZE = replace(
+    NOT_SATS,
+    message_es="El cuerpo es más grande que dos archivos del SAT",
+    message_en="The body is larger than two files of SAT",
+)
 
 
 async def read_json(request: web.Request, form: Form) -> None:
