@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from aiohttp import web
+
 from certpipe.broker.topology import DEAD, UPLOADS_QUEUE
 from certpipe.crypto.keyfiles import load_fingerprint_key
 from certpipe.crypto.sealing import HpkeSealer, SealingKeys
@@ -16,7 +18,7 @@ from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import JwksFile, KeySource
 from certpipe.ingress.jwks_url import JwksUrl
-from certpipe.ingress.mounting import mounted
+from certpipe.ingress.mounting import Mounted, mounted
 from certpipe.ingress.recent import RecentDirectory
 from certpipe.ingress.server import HttpServer
 from certpipe.ingress.waiting import WaitingRoom
@@ -34,17 +36,6 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
     """Both doors."""
     settings = process.settings
     directory = RecentDirectory(StoreDirectory(process.database), process.clock)
-    statuses = StoreStatuses(process.database)
-    try:
-        dialects = mounted(
-            DIALECTS,
-            clock=process.clock,
-            seconds=settings.dialect_wait,
-            names=settings.dialects,
-            until=settings.dialect_until,
-        )
-    except ValueError as error:
-        raise RefusedToStart(f"CERTPIPE_DIALECTS or CERTPIPE_DIALECT_UNTIL cannot be used: {error}") from None
     service = IntakeService(
         intake=StoreIntake(process.database),
         directory=directory,
@@ -54,6 +45,23 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
         fingerprint_key=load_fingerprint_key(settings.keys),
         limit=settings.backlog_limit,
     )
+    app = _application(process, service, directory)
+    yield [
+        HttpServer(app, listener or listening(settings.http_host, settings.http_port)),
+        ProducersDoor(
+            inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=64),
+            publisher=process.broker.publisher,
+            service=service,
+            directory=directory,
+            dead_letters=DEAD,
+            clock=process.clock,
+        ),
+    ]
+
+
+def _application(process: Process, service: IntakeService, directory: RecentDirectory) -> web.Application:
+    settings = process.settings
+    statuses = StoreStatuses(process.database)
 
     async def readiness() -> Sequence[ProbeView]:
         return [
@@ -61,7 +69,7 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
             ProbeView(name="broker", ok=process.broker.publisher.ready, required=False),
         ]
 
-    app = create_app(
+    return create_app(
         service=service,
         statuses=statuses,
         removals=StoreRemovals(process.database, process.hinter),
@@ -77,19 +85,22 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
         readiness=readiness,
         sealing_document=SealingKeys.from_folder(settings.keys).document,
         bytes_in_flight=settings.bytes_in_flight,
-        dialects=dialects,
+        dialects=_dialects(process),
     )
-    yield [
-        HttpServer(app, listener or listening(settings.http_host, settings.http_port)),
-        ProducersDoor(
-            inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=64),
-            publisher=process.broker.publisher,
-            service=service,
-            directory=directory,
-            dead_letters=DEAD,
+
+
+def _dialects(process: Process) -> Sequence[Mounted]:
+    settings = process.settings
+    try:
+        return mounted(
+            DIALECTS,
             clock=process.clock,
-        ),
-    ]
+            seconds=settings.dialect_wait,
+            names=settings.dialects,
+            until=settings.dialect_until,
+        )
+    except ValueError as error:
+        raise RefusedToStart(f"CERTPIPE_DIALECTS or CERTPIPE_DIALECT_UNTIL cannot be used: {error}") from None
 
 
 def _keys(jwks: str | None, process: Process) -> KeySource:

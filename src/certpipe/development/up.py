@@ -5,7 +5,7 @@ import json
 import shlex
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from datetime import timedelta
 from pathlib import Path
@@ -75,16 +75,8 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
         await migrate(database_url)
         if amqp_url:
             await apply(amqp_url)
-        simulator_url = settings.simulator_url
-        if simulator_url is None:
-            simulator = await start_simulator("127.0.0.1", 0)
-            stack.push_async_callback(simulator.stop)
-            simulator_url = simulator.url
-        demo = Demo.open(folder / "demo", at=SystemClock().now())
-        try:
-            identity = Identity.open(folder / "identity", issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-        except PermissionError as error:
-            raise RefusedToStart(str(error)) from None
+        simulator_url = settings.simulator_url or await _simulator(stack)
+        demo, identity = Demo.open(folder / "demo", at=SystemClock().now()), _identity(settings, folder)
         settings = _with_demo(settings, folder, demo, identity, simulator_url)
         process = await stack.enter_async_context(
             opened(settings, role="all", database_url=database_url, amqp_url=amqp_url)
@@ -104,18 +96,35 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
             "jwks": settings.jwks,
             "amqp_url": amqp_url,
         }
-        serving = asyncio.create_task(serve(services, stopping))
-        welcoming = asyncio.create_task(_welcome(address, demo, folder, fresh=fresh))
-        try:
-            await asyncio.wait([serving, welcoming], return_when=asyncio.FIRST_COMPLETED)
-            if not stopping.is_set():  # else the first upload was cut short by us
-                await welcoming
-            await serving
-        finally:
-            stopping.set()
-            welcoming.cancel()
-            await asyncio.gather(serving, welcoming, return_exceptions=True)
+        await _serve(services, stopping, _welcome(address, demo, folder, fresh=fresh))
     say("stopped; nothing is lost, `make up` goes on from here")
+
+
+async def _serve(services: Sequence[Service], stopping: asyncio.Event, welcome: Coroutine[None, None, None]) -> None:
+    """Serve until it is time to stop, and welcome whoever started it meanwhile."""
+    serving, welcoming = asyncio.create_task(serve(services, stopping)), asyncio.create_task(welcome)
+    try:
+        await asyncio.wait([serving, welcoming], return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.is_set():  # else the first upload was cut short by us
+            await welcoming
+        await serving
+    finally:
+        stopping.set()
+        welcoming.cancel()
+        await asyncio.gather(serving, welcoming, return_exceptions=True)
+
+
+async def _simulator(stack: AsyncExitStack) -> str:
+    simulator = await start_simulator("127.0.0.1", 0)
+    stack.push_async_callback(simulator.stop)
+    return simulator.url
+
+
+def _identity(settings: Settings, folder: Path) -> Identity:
+    try:
+        return Identity.open(folder / "identity", issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    except PermissionError as error:
+        raise RefusedToStart(str(error)) from None
 
 
 async def _done_before(stopping: asyncio.Event, task: asyncio.Task[tuple[str, str | None]]) -> bool:
