@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from certpipe.core.bundle import Bundle
 from certpipe.crypto.envelope import EnvelopeWrapper
-from certpipe.crypto.keys.local import LocalKeyProvider
+from certpipe.crypto.keys import open_provider
 from certpipe.crypto.opening import BoxOpener
 from certpipe.process import Process, Service, main
 from certpipe.runtime.offload import Offload
@@ -21,7 +21,7 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
     run: Offload[Bundle] = Offload(threads=1)
     step = Encrypt(
         opener=BoxOpener.from_folder(keys),
-        wrapper=EnvelopeWrapper(LocalKeyProvider.from_folder(keys)),
+        wrapper=EnvelopeWrapper(open_provider(process.settings.key_provider, keys)),
         run=run,
     )
     try:

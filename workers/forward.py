@@ -6,7 +6,7 @@ from pathlib import Path
 
 from certpipe.connectors import Credentials, open_connectors, open_http
 from certpipe.crypto.envelope import EnvelopeUnwrapper
-from certpipe.crypto.keys.local import LocalKeyProvider
+from certpipe.crypto.keys import open_provider
 from certpipe.process import Process, RefusedToStart, Service, main
 from certpipe.stages.forward import Forward
 from certpipe.store.ledgers.forward import ForwardLedger
@@ -39,7 +39,7 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
         except ValueError as error:
             raise RefusedToStart(f"{error}: correct CERTPIPE_SW_SERVICES_URL or CERTPIPE_SW_API_URL") from None
         step = Forward(
-            unwrapper=EnvelopeUnwrapper(LocalKeyProvider.from_folder(settings.keys)),
+            unwrapper=EnvelopeUnwrapper(open_provider(settings.key_provider, settings.keys)),
             connectors=connectors,
         )
         destinations = {kind: [c.name for c in connectors.values() if c.takes(kind)] for kind in Kind}

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     rabbitmq: Literal["", "local"] = ""
 
     keys_dir: Path | None = None
+    key_provider: str = "local"
     sat_environment: SatEnvironment = SatEnvironment.UAT
     extra_anchors: Path | None = None
 

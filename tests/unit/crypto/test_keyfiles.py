@@ -7,6 +7,7 @@ import pytest
 
 from certpipe.crypto.keyfiles import KeyFolderError, KeyKind, key_files, load_fingerprint_key, private_files, read_key
 from certpipe.crypto.keymaking import init_keys
+from certpipe.crypto.keys import open_provider
 from certpipe.crypto.keys.local import LocalKeyProvider
 from certpipe.crypto.opening import BoxOpener
 from certpipe.crypto.sealing import SealingKeys
@@ -151,3 +152,8 @@ def test_files_that_are_no_keys_are_not_taken_for_some(folder: Path) -> None:
         (folder / name).write_bytes(b"x")
     init_keys(folder)
     assert key_files(folder) == known
+
+
+def test_a_provider_that_nobody_wrote_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(KeyFolderError, match="local"):
+        open_provider("vault", tmp_path)
