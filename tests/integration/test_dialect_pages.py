@@ -1,32 +1,18 @@
 """What the page of each dialect tells its reader to type."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from certpipe.dialects import DIALECTS
-from tests import clients, servers
+from tests import clients
 from tests.golden_schemas import assert_fits
-from tests.vendors import Vendors, vendors
+from tests.vendors import Vendors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGES = Path(__file__).parents[2] / "docs" / "dialects"
-
-
-@pytest.fixture(scope="module")
-def database(shared_folder: Path) -> Iterator[str]:
-    with servers.fresh_database_url(shared_folder) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> AsyncIterator[Vendors]:
-    async with vendors(tmp_path_factory.mktemp("pages") / "data", database) as certpipe:
-        yield certpipe
 
 
 @pytest.mark.timeout(600)

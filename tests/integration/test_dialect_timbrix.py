@@ -2,34 +2,20 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from certpipe.core.bundle import Bundle
-from tests import servers, transcripts
+from tests import transcripts
 from tests.bundles import genuine
 from tests.golden_schemas import assert_fits
 from tests.transcripts import Replay, Transcript
-from tests.vendors import Vendors, vendors
+from tests.vendors import Vendors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def database(shared_folder: Path) -> Iterator[str]:
-    with servers.fresh_database_url(shared_folder) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> AsyncIterator[Vendors]:
-    async with vendors(tmp_path_factory.mktemp("timbrix") / "data", database) as certpipe:
-        yield certpipe
 
 
 @pytest.fixture(params=["generated", "genuine"])

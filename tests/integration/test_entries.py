@@ -2,8 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -11,22 +10,9 @@ import pytest
 import pytest_asyncio
 
 from certpipe.simulators.authority import RFC
-from tests import servers
-from tests.vendors import Vendors, vendors
+from tests.vendors import Vendors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def database(shared_folder: Path) -> Iterator[str]:
-    with servers.fresh_database_url(shared_folder) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> AsyncIterator[Vendors]:
-    async with vendors(tmp_path_factory.mktemp("entries") / "data", database) as certpipe:
-        yield certpipe
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,9 +1,8 @@
 """A stranger at every route, own and of dialects: what is another organization's is as unknown as a random id."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +13,6 @@ import pytest_asyncio
 from certpipe.core.bundle import Bundle
 from certpipe.dialects import DIALECTS
 from certpipe.ingress.routes import ROUTES
-from tests import servers
 from tests.vendors import Vendors, vendors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,12 +56,6 @@ def _csd(bundle: Bundle) -> aiohttp.FormData:
 
 def _headers(organization: str, key: str) -> dict[str, str]:
     return {"x-organization-id": organization, "x-idempotency": key}
-
-
-@pytest.fixture(scope="module")
-def database(shared_folder: Path) -> Iterator[str]:
-    with servers.fresh_database_url(shared_folder) as url:
-        yield url
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from jsonschema import Draft202012Validator
 
 from certpipe.core.bundle import Bundle
 from schemas.base import Kind
-from tests import clients, servers
+from tests import clients
 from tests.documents import INVOPOP, LUMMY, TIMBRIX, between, curl_lines, document, indented, openapi
 from tests.golden_schemas import assert_fits
-from tests.vendors import Vendors, vendors
+from tests.vendors import Vendors
 
 # Installing what the clients are written for takes its time on a bare machine.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(900)]
@@ -26,18 +26,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest
 LUMMY_HOST, TIMBRIX_HOSTS = "https://sandbox.lummy.io", ("https://api.timbrix.com", "https://api.example.com")
 LUMMY_PASSWORD, TIMBRIX_PASSWORD = "nueva_contrasena_csd", "your_certificate_password"
 SUCCESS = re.compile(r"CSD actualizado exitosamente\nID: ([0-9a-f-]{36})\n")
-
-
-@pytest.fixture(scope="module")
-def database(shared_folder: Path) -> Iterator[str]:
-    with servers.fresh_database_url(shared_folder) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory, database: str) -> AsyncIterator[Vendors]:
-    async with vendors(tmp_path_factory.mktemp("code") / "data", database) as certpipe:
-        yield certpipe
 
 
 @dataclass(frozen=True, slots=True)
