@@ -93,6 +93,7 @@ class HistoryEntry(Contract):
     stage: Stage | None = None
     code: str | None = None
     attempt: int | None = None
+    destination: str | None = None
 
 
 class ReceiptView(Contract):

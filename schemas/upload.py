@@ -49,6 +49,9 @@ class UploadMessage(Contract):
     kind: Kind
     sealed: SealedBundle | None = None
     clear: ClearBundle | None = None
+    follow: Annotated[
+        bool, Field(strict=True, description="Send every later event of this upload to `reply_to`, too")
+    ] = False
 
     @model_validator(mode="after")
     def _one_bundle(self) -> Self:

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     jwt_audience: str = "certpipe"
     jwt_most_hours: int = Field(default=1, ge=1)
 
+    webhook_networks: str = ""
+    webhook_timeout: float = Field(default=15.0, gt=0, le=60)
+    webhook_at_once: int = Field(default=16, ge=1, le=256)
+
     sw_services_url: str = "https://services.sw.com.mx"
     sw_api_url: str = "https://api.sw.com.mx"
     sw_user: str | None = None

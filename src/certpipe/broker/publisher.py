@@ -75,7 +75,7 @@ class AmqpPublisher:
                 content_type=message.content_type,
                 correlation_id=message.correlation_id,
                 delivery_mode=_PERSISTENT,
-                message_id=secrets.token_hex(16),
+                message_id=message.message_id or secrets.token_hex(16),
             ),
             mandatory=message.mandatory,
             timeout=self._patience,

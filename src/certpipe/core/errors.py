@@ -16,7 +16,12 @@ from schemas.status import CertificateFacts
 
 
 class CertpipeError(Exception):
-    """The root. `problems` is never empty; the exception's text holds codes only, so that it may be logged."""
+    """The root. `problems` is never empty; the exception's text holds codes only, so that it may be logged.
+
+    `destination`: which one it was, where it was one.
+    """
+
+    destination: str | None = None
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(", ".join(problem.code for problem in problems))

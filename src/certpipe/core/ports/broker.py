@@ -8,9 +8,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published, always persistent; the adapter gives each publish a message id of its own.
+    """What is published, always persistent.
 
     `mandatory`: that no queue takes it is a failure. Only an event that nobody may have asked for is not.
+    `message_id`: None lets the adapter make one for each publish. What is mandatory must leave it so, as adapters tell
+    what came back by it.
     """
 
     exchange: str
@@ -19,6 +21,7 @@ class Message:
     correlation_id: str | None = None
     content_type: str = "application/json"
     mandatory: bool = True
+    message_id: str | None = None
 
 
 class Publisher(Protocol):

@@ -25,7 +25,7 @@ class NewUpload:
     """What a door hands to intake. `check`: a dry run, which ends after validate and is not kept.
 
     `rfc` is what the certificate's RFC must equal (the party's), or None when any will do. `awaited`: it is taken only
-    while its party is an entry that waits for a certificate.
+    while its party is an entry that waits for a certificate. `follower`: where its producer wants to be told of it.
     """
 
     id: UUID
@@ -39,6 +39,15 @@ class NewUpload:
     check: bool = False
     awaited: bool = False
     idempotency: IdempotencyClaim | None = None
+    follower: "Follower | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A broker's queue, and what the producer calls the upload there."""
+
+    reply_to: str
+    correlation_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,21 +33,23 @@ class Advanced(Generic[Out]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The end `rejected`. `facts`: what could be read of the certificate all the same."""
+    """The end `rejected`. `facts`: what could be read of the certificate all the same. `destination`: who refused it."""
 
     ref: UploadRef
     problems: tuple[Problem, ...]
     facts: CertificateFacts | None = None
     warnings: tuple[Problem, ...] = ()
+    destination: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Try again in `delay` seconds (the database adds them to its own clock)."""
+    """Try again in `delay` seconds (the database adds them to its own clock). `destination`: who did not take it."""
 
     ref: UploadRef
     problem: Problem
     delay: float
+    destination: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Parked:
 
     ref: UploadRef
     problem: Problem
+    destination: str | None = None
 
 
 Outcome = Advanced[Out] | Refused | Postponed | Parked

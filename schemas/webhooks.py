@@ -1,0 +1,168 @@
+"""Webhook endpoints as they are made, changed and shown, and the log of what was delivered to them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.base import Contract
+from schemas.directory import NAME_PATTERN
+from schemas.events import EventType
+
+MOST_ENDPOINTS = 50
+"""Endpoints that one organization may have."""
+
+Address = Annotated[str, Field(min_length=1, max_length=2_048, description="https, without user and password")]
+Types = Annotated[
+    tuple[EventType, ...] | None,
+    Field(min_length=1, max_length=len(EventType), description="Only these events; null: every one"),
+]
+Description = Annotated[str, Field(max_length=300, pattern=rf"^$|{NAME_PATTERN}")]
+Headers = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")],
+        Annotated[str, Field(max_length=2_000, pattern=r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$", repr=False)],
+    ],
+    Field(max_length=20, repr=False, description="Sent with each delivery. Values are never shown again"),
+]
+
+
+class WebhookBody(Contract):
+    """What is posted of a new endpoint."""
+
+    organization_id: UUID
+    url: Address
+    types: Types = None
+    description: Description = ""
+    headers: Headers = Field(default_factory=dict, repr=False)
+
+
+class WebhookChange(Contract):
+    """What is patched of an endpoint: members that are absent stay as they are. `enabled: true` starts it anew."""
+
+    url: Address | None = None
+    types: Types = None
+    description: Description | None = None
+    headers: Headers | None = None
+    enabled: Annotated[bool | None, Field(strict=True)] = None
+
+
+class DisabledBecause(StrEnum):
+    """Why an endpoint gets nothing."""
+
+    GONE = "gone"
+    FAILING = "failing"
+    OWNER = "owner"
+
+
+class WebhookView(Contract):
+    """An endpoint. Its secret was shown once; of its headers only the names are."""
+
+    id: UUID
+    organization_id: UUID
+    url: str
+    types: tuple[EventType, ...] | None
+    description: str
+    headers: tuple[str, ...]
+    public_key: Annotated[str, Field(description="`whpk_…`: verifies the v1a (Ed25519) signature")]
+    enabled: bool
+    disabled_at: datetime | None = None
+    disabled_because: DisabledBecause | None = None
+    failures: Annotated[int, Field(description="On end; 0 since the last delivery that was taken")] = 0
+    failing_since: datetime | None = None
+    paused_until: Annotated[datetime | None, Field(description="Nothing is sent before, as it failed on end")] = None
+    previous_secret_until: Annotated[
+        datetime | None, Field(description="Until then deliveries are signed with the secret before, too")
+    ] = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class WebhookCreated(WebhookView):
+    """A new endpoint, with its secret."""
+
+    secret: Annotated[str, Field(repr=False, description="`whsec_…`: verifies the v1 (HMAC) signature. Shown once")]
+
+
+class WebhookList(Contract):
+    """The endpoints of the sender's organizations."""
+
+    items: tuple[WebhookView, ...]
+
+
+class RotateBody(Contract):
+    """How long deliveries are signed with both secrets; 0 ends the old one at once."""
+
+    overlap_hours: Annotated[int, Field(ge=0, le=168, strict=True)] = 24
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is. `failed`: the schedule is over; it can be replayed."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class AttemptView(Contract):
+    """One attempt. `error`: why there is no status, or why it did not count, as a stable code."""
+
+    at: datetime
+    status: int | None = None
+    milliseconds: int
+    error: str | None = None
+    excerpt: Annotated[str | None, Field(description="The first 1,024 bytes of the answer, as text")] = None
+
+
+class DeliveryView(Contract):
+    """One event to one endpoint."""
+
+    id: int
+    event_id: str
+    type: EventType
+    upload_id: UUID | None = None
+    state: DeliveryState
+    created_at: datetime
+    next_attempt_at: datetime | None = None
+    attempts: tuple[AttemptView, ...] = ()
+
+
+class DeliveryPage(Contract):
+    """One page of the log, newest first."""
+
+    items: tuple[DeliveryView, ...]
+    next: int | None = None
+
+
+class ReplayBody(Contract):
+    """What to send again: all that failed, or all events of a time, those included that the endpoint never got.
+
+    A call does at most 10,000; `after` goes on from the `next` of the call before.
+    """
+
+    failed: Annotated[bool, Field(strict=True)] = False
+    since: datetime | None = None
+    until: datetime | None = None
+    after: Annotated[int, Field(ge=0, strict=True)] = 0
+
+
+class ReplayView(Contract):
+    """How many will be sent again. `next` is null when there are no more."""
+
+    replayed: int
+    next: int | None = None
+
+
+class PingView(Contract):
+    """The event of a ping; the log tells what came of it."""
+
+    event_id: str
+
+
+class TicketView(Contract):
+    """A ticket for one stream of events: `GET …/events?ticket=…`, for clients that can send no header."""
+
+    ticket: Annotated[str, Field(repr=False)]
+    expires_at: datetime
