@@ -136,3 +136,7 @@ class Event(Contract):
     type: EventType
     timestamp: datetime
     data: EventData
+
+    def body(self) -> bytes:
+        """The JSON that every subscriber gets: UTF-8, without the members that are null."""
+        return self.model_dump_json(exclude_none=True).encode()
