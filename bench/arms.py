@@ -98,7 +98,7 @@ def certpipe(layout: str) -> Arm:
         under_way="SELECT count(*) FROM certpipe.uploads WHERE due_at IS NOT NULL",
         window="""
             SELECT count(*) AS forwarded, min(u.created_at) AS first, max(e.at) AS last
-            FROM certpipe.uploads u JOIN certpipe.events e ON e.upload_id = u.id AND e.type = 'certificate.forwarded'
+            FROM certpipe.uploads u JOIN certpipe.events e ON e.subject_id = u.id AND e.type = 'certificate.forwarded'
             WHERE u.created_at >= $1 AND u.state = 'forwarded'
         """,
         start=partial(_certpipe, layout),

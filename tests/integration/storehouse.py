@@ -131,7 +131,7 @@ class Storehouse:
 
     async def events(self, upload_id: UUID) -> list[tuple[int, str, str | None, str | None]]:
         rows = await self.database.fetch(
-            "SELECT sequence, type, stage, code FROM certpipe.events WHERE upload_id = $1 ORDER BY sequence", upload_id
+            "SELECT sequence, type, stage, code FROM certpipe.events WHERE subject_id = $1 ORDER BY sequence", upload_id
         )
         return [tuple(row) for row in rows]
 

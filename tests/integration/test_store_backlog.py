@@ -172,9 +172,9 @@ async def test_sweep_deletes_old_checks_and_keys_and_nothing_else(database_url: 
             kept[0].id,
             kept[1].id,
         }
-        for table in ("sealed_payloads", "events"):
-            assert await house.count(table, "upload_id = $1", old.id) == 0
-            assert await house.count(table, "upload_id = ANY ($1)", [new.id, kept[0].id, kept[1].id]) == 3
+        for table, column in (("sealed_payloads", "upload_id"), ("events", "subject_id")):
+            assert await house.count(table, f"{column} = $1", old.id) == 0
+            assert await house.count(table, f"{column} = ANY ($1)", [new.id, kept[0].id, kept[1].id]) == 3
         assert await house.count("idempotency_keys") == 1
 
 

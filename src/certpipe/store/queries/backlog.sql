@@ -56,7 +56,7 @@ WITH old AS MATERIALIZED (
 ), unsealed AS (
     DELETE FROM certpipe.sealed_payloads p USING old o WHERE p.upload_id = o.id
 ), untold AS (
-    DELETE FROM certpipe.events e USING old o WHERE e.upload_id = o.id
+    DELETE FROM certpipe.events e USING old o WHERE e.subject_id = o.id
 )
 DELETE FROM certpipe.uploads u USING old o WHERE u.id = o.id
 

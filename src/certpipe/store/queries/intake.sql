@@ -38,7 +38,7 @@ WITH input AS MATERIALIZED (
     FROM input i
     WHERE i.id = ANY (ARRAY(SELECT a.id FROM accepted a))
 ), told AS (
-    INSERT INTO certpipe.events (upload_id, sequence, organization_id, type)
+    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type)
     SELECT id, 0, organization_id, 'upload.received' FROM accepted
 )
 SELECT id FROM accepted

@@ -3,7 +3,7 @@
     CASE WHEN u.attempt > 0 THEN (
         SELECT count(*)::integer
         FROM certpipe.events e
-        WHERE e.upload_id = u.id AND e.sequence > u.epoch - u.attempt AND e.code = 'internal'
+        WHERE e.subject_id = u.id AND e.sequence > u.epoch - u.attempt AND e.code = 'internal'
     ) ELSE 0 END AS defects
 
 -- name: received
@@ -54,7 +54,7 @@ WITH held AS MATERIALIZED (
             SELECT
             FROM certpipe.certificates c
             JOIN certpipe.uploads o ON o.id = c.upload_id
-            JOIN certpipe.events e ON e.upload_id = o.id AND e.sequence = o.epoch - 2
+            JOIN certpipe.events e ON e.subject_id = o.id AND e.sequence = o.epoch - 2
             JOIN certpipe.handoffs f ON f.upload_id = o.id
             WHERE c.party_id = u.party_id AND c.kind = u.kind AND c.removed_at > now() - interval '2 minutes'
               AND o.state = 'superseded' AND o.accepted_order < u.accepted_order
@@ -72,7 +72,7 @@ WITH held AS MATERIALIZED (
     WHERE u.id = h.id AND NOT h.active
     RETURNING u.id, u.epoch, u.organization_id, u.attempt
 ), told AS (
-    INSERT INTO certpipe.events (upload_id, sequence, organization_id, type, stage, attempt)
+    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, stage, attempt)
     SELECT id, epoch, organization_id, 'upload.superseded', 'forward', nullif(attempt, 0) FROM superseded
 ), waiting AS (
     -- Dispatched already, so that the coming note of its dispatch does not put it off.

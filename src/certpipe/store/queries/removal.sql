@@ -22,7 +22,7 @@ WITH removed AS (
     WHERE u.id = r.upload_id
     RETURNING u.id, u.epoch, u.organization_id, u.state = 'superseded' AS superseded
 ), told AS (
-    INSERT INTO certpipe.events (upload_id, sequence, organization_id, type)
+    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type)
     SELECT id, CASE WHEN superseded THEN epoch - 1 ELSE epoch END, organization_id, 'certificate.removed' FROM moved
     UNION ALL
     SELECT id, epoch, organization_id, 'upload.superseded' FROM moved WHERE superseded

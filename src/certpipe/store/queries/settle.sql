@@ -67,7 +67,7 @@ moved AS (
     RETURNING u.id, u.epoch, u.attempt, u.state, u.is_check, u.organization_id, u.party_id, u.kind, u.certificate_id,
         u.accepted_order, u.facts, j.event, j.code
 ), told AS (
-    INSERT INTO certpipe.events (upload_id, sequence, organization_id, type, stage, code, attempt)
+    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, stage, code, attempt)
     SELECT id, epoch, organization_id, event, $12::text, code, nullif(attempt, 0) FROM moved
 ), emptied AS (
     DELETE FROM certpipe.sealed_payloads p

@@ -9,7 +9,7 @@ SELECT u.id, u.organization_id, u.party_id, u.kind::text AS kind, u.state::text 
             'sequence', e.sequence, 'type', e.type, 'at', e.at, 'stage', e.stage, 'code', e.code, 'attempt', e.attempt
         ) ORDER BY e.sequence), '[]')
         FROM certpipe.events e
-        WHERE e.upload_id = u.id
+        WHERE e.subject_id = u.id
     ) AS history,
     (
         SELECT coalesce(json_agg(json_build_object(
@@ -89,7 +89,7 @@ WITH gone AS (
     WHERE u.id = $1 AND u.is_check AND certpipe.ended(u.state, u.is_check)
     RETURNING u.id, u.state, u.facts, u.problems, u.warnings
 ), untold AS (
-    DELETE FROM certpipe.events e USING gone g WHERE e.upload_id = g.id
+    DELETE FROM certpipe.events e USING gone g WHERE e.subject_id = g.id
 ), unsealed AS (
     DELETE FROM certpipe.sealed_payloads p USING gone g WHERE p.upload_id = g.id
 )
