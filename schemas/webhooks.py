@@ -1,11 +1,13 @@
 """Webhook endpoints as they are made, changed and shown, and the log of what was delivered to them."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from schemas.base import Contract
 from schemas.directory import NAME_PATTERN
@@ -14,18 +16,37 @@ from schemas.events import EventType
 MOST_ENDPOINTS = 50
 """Endpoints that one organization may have."""
 
+MOST_PLACE = 10**18 - 1
+"""The highest place in the feed, and so the highest number of a delivery, that may be asked for."""
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:.*", re.ASCII)
+
+
+def _written(value: object) -> object:
+    """A date and a time: pydantic alone would take seconds since 1970 too."""
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise PydanticCustomError("datetime_parsing", "no date and time as RFC 3339 writes them")
+    return value
+
+
+def _once(types: tuple[EventType, ...]) -> tuple[EventType, ...]:
+    return tuple(dict.fromkeys(types))
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
+"""A time as RFC 3339 writes it, with its offset."""
 Address = Annotated[str, Field(min_length=1, max_length=2_048, description="https, without user and password")]
 Types = Annotated[
-    tuple[EventType, ...] | None,
-    Field(min_length=1, max_length=len(EventType), description="Only these events; null: every one"),
+    Annotated[tuple[EventType, ...], Field(min_length=1, max_length=len(EventType)), AfterValidator(_once)] | None,
+    Field(description="Only these events; null: every one. What is named twice counts once"),
 ]
 Description = Annotated[str, Field(max_length=300, pattern=rf"^$|{NAME_PATTERN}")]
 Headers = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")],
-        Annotated[str, Field(max_length=2_000, pattern=r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$", repr=False)],
+        Annotated[str, Field(max_length=2_000, pattern=r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$")],
     ],
-    Field(max_length=20, repr=False, description="Sent with each delivery. Values are never shown again"),
+    Field(max_length=20, description="Sent with each delivery. Values are never shown again"),
 ]
 
 
@@ -40,12 +61,15 @@ class WebhookBody(Contract):
 
 
 class WebhookChange(Contract):
-    """What is patched of an endpoint: members that are absent stay as they are. `enabled: true` starts it anew."""
+    """What is patched of an endpoint: members that are absent stay as they are, and those that are null too.
+
+    But `types: null` means every event. `headers` takes the place of all headers. `enabled: true` starts it anew.
+    """
 
     url: Address | None = None
     types: Types = None
     description: Description | None = None
-    headers: Headers | None = None
+    headers: Annotated[Headers | None, Field(repr=False)] = None
     enabled: Annotated[bool | None, Field(strict=True)] = None
 
 
@@ -137,15 +161,16 @@ class DeliveryPage(Contract):
 
 
 class ReplayBody(Contract):
-    """What to send again: all that failed, or all events of a time, those included that the endpoint never got.
+    """What to send again: all that failed (`failed: true`), or all events since a time, those included that the
+    endpoint never got. Exactly one of the two; `until`, which goes with `since`, is now where it is left out.
 
     A call does at most 10,000; `after` goes on from the `next` of the call before.
     """
 
     failed: Annotated[bool, Field(strict=True)] = False
-    since: datetime | None = None
-    until: datetime | None = None
-    after: Annotated[int, Field(ge=0, strict=True)] = 0
+    since: Instant | None = None
+    until: Instant | None = None
+    after: Annotated[int, Field(ge=0, le=MOST_PLACE, strict=True)] = 0
 
 
 class ReplayView(Contract):

@@ -12,7 +12,7 @@ from certpipe.core.problems import Problem
 from certpipe.ingress.admission import BytesInFlight
 from certpipe.ingress.fields import Fields
 from certpipe.ingress.form import MOST_WIRE_BYTES, Form
-from certpipe.ingress.jsonbody import Model, read_json, read_model, refuse_encoded
+from certpipe.ingress.jsonbody import MOST_SMALL_BYTES, Model, read_json, read_model, refuse_encoded
 from certpipe.ingress.multipart import read_multipart
 from certpipe.ingress.problems import (
     BODY_TOO_LARGE,
@@ -65,9 +65,9 @@ class Bodies:
             await self._arrived(reader(request, form))
         return form
 
-    async def read_model(self, request: web.Request, model: type[Model]) -> Model:
-        """A small resource without secrets. Raises `RefusedError` with every fault."""
-        return await self._arrived(read_model(request, model))
+    async def read_model(self, request: web.Request, model: type[Model], *, most: int = MOST_SMALL_BYTES) -> Model:
+        """A small resource of at most `most` bytes. Raises `RefusedError` with every fault."""
+        return await self._arrived(read_model(request, model, most=most))
 
     async def _arrived(self, reading: Awaitable[Read]) -> Read:
         try:

@@ -56,7 +56,8 @@ class Call:
         text = self.request.query.get(name)
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS) or int(text) < least:
+        digits = max(MOST_DIGITS, len(str(most)))
+        if not (text.isascii() and text.isdigit() and len(text) <= digits) or int(text) < least:
             hint = f"A whole number, {least} at least; {most} is the most that counts"
             raise RefusedError(replace(INVALID_PARAMETER, field=name, hint=hint))
         return min(int(text), most)

@@ -35,8 +35,16 @@ _HINTS: Final = {
     "string_type": "This field is a text",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
+    "int_type": "A whole number",
+    "int_from_float": "A whole number",
+    "tuple_type": "A list",
+    "dict_type": "An object",
+    "datetime_parsing": "A time as RFC 3339 writes it, like 2026-01-15T16:20:00Z",
+    "timezone_aware": "A time with its offset from UTC, like 2026-01-15T16:20:00Z",
     "string_pattern_mismatch": "One line of printable characters, and not only blanks",
 }
+_BOUNDED: Final = {"too_short", "too_long", "greater_than_equal", "less_than_equal"}
+_BOUNDS: Final = (("At least", "min_length"), ("At least", "ge"), ("At most", "max_length"), ("At most", "le"))
 NOT_SATS_SIZE = replace(
     NOT_SATS,
     message_es="El cuerpo es más grande que dos archivos del SAT",
@@ -55,12 +63,12 @@ async def read_json(request: web.Request, form: Form) -> None:
             _put(form, name, value)
 
 
-async def read_model(request: web.Request, model: type[Model]) -> Model:
-    """Read a small resource that holds no secret. Raises `RefusedError` with every fault."""
+async def read_model(request: web.Request, model: type[Model], *, most: int = MOST_SMALL_BYTES) -> Model:
+    """Read a small resource. Raises `RefusedError` with every fault."""
     refuse_encoded(request)
     if request.content_type != "application/json":
         raise RefusedError(JSON_NEEDED)
-    body = await read_capped(request, MOST_SMALL_BYTES, BODY_TOO_LARGE)
+    body = await read_capped(request, most, BODY_TOO_LARGE)
     try:
         parsed(body)
         return model.model_validate_json(body)
@@ -73,10 +81,15 @@ def faults(error: ValidationError) -> list[Problem]:
     found = []
     for fault in error.errors(include_input=False, include_url=False):
         problem = UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else INVALID_FIELD
-        where = echo(".".join(str(step) for step in fault["loc"])) or "body"
+        where = echo(".".join(map(str, _place(fault["loc"])))) or "body"
         hint = _hint(fault["type"], fault.get("ctx", {})) if fault["loc"] else None
         found.append(replace(problem, field=where, hint=hint))
     return found
+
+
+def _place(steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where it is. A name that is not valid itself is not told back: it may be a value that stands where names do."""
+    return steps[:-2] if steps[-1:] == ("[key]",) else steps
 
 
 def _hint(fault: str, context: Mapping[str, Any]) -> str | None:
@@ -84,9 +97,14 @@ def _hint(fault: str, context: Mapping[str, Any]) -> str | None:
     if fault in {"enum", "literal_error"}:
         return f"One of: {context['expected']}"
     if fault in {"string_too_short", "string_too_long"}:
-        bound = "At least {min_length}" if "min_length" in context else "At most {max_length}"
-        return f"{bound.format_map(context)} characters"
-    return _HINTS.get(fault)
+        return f"{_bound(context)} characters"
+    return _bound(context) if fault in _BOUNDED else _HINTS.get(fault)
+
+
+def _bound(context: Mapping[str, Any]) -> str:
+    """The one bound of our own schema that was passed."""
+    ((words, name),) = [each for each in _BOUNDS if each[1] in context]
+    return f"{words} {context[name]}"
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from certpipe.ingress.route import Answer, Route
 from schemas.base import Kind
 from schemas.directory import RFC_PATTERN
 from schemas.status import ProblemDocument
+from schemas.webhooks import MOST_PLACE
 
 REF = "#/components/schemas/{model}"
 PATH_PARAMETER = re.compile(r"{(\w+)}")
 MEDIA = {BodyForm.MULTIPART: "multipart/form-data", BodyForm.JSON: "application/json"}
 HEADERS: dict[str, dict[str, Any]] = {
-    "Location": {"description": "Where the upload is", "schema": {"type": "string", "format": "uri-reference"}},
+    "Location": {"description": "Where it is", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "Seconds after which to ask again", "schema": {"type": "integer"}},
     "ETag": {"description": "The upload's sequence", "schema": {"type": "string"}},
     "Idempotent-Replayed": {"description": "`true`: the key was known", "schema": {"type": "string"}},
@@ -35,6 +36,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 _IN_PATH: dict[str, dict[str, Any]] = {
     "id": {"type": "string", "format": "uuid"},
     "user": {"type": "string", "pattern": f"^{USER_PATTERN}$"},
+    "delivery": {"type": "integer", "minimum": 1, "maximum": MOST_PLACE},
 }
 _FIELDS: dict[str, dict[str, Any]] = {
     "certificate": {"type": "string", "description": "The .cer as SAT gave it; at most 64 KiB"},
@@ -89,7 +91,7 @@ def component_schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
 
 def mode_of(model: type[BaseModel]) -> JsonSchemaMode:
     """What others send us is described as it is read (a default may be left out), the rest as it is written."""
-    return "validation" if model.__name__.endswith(("Body", "Bundle", "Message", "Ref")) else "serialization"
+    return "validation" if model.__name__.endswith(("Body", "Bundle", "Change", "Message", "Ref")) else "serialization"
 
 
 def _models(routes: Sequence[Route]) -> set[type[BaseModel]]:
@@ -111,7 +113,8 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.public:
         operation["security"] = []
     if route.body:
-        operation["requestBody"] = {"required": True, "content": {"application/json": _content(route.body)}}
+        content = {"application/json": _content(route.body)}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
     if route.form:
         operation["requestBody"] = form_body(route.form)
     return operation

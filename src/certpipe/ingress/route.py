@@ -46,6 +46,7 @@ class Route:
         refusals: the statuses of problems, besides those that every route has.
         parameters: everything that may stand in the query, and the headers that mean something.
         body: the model of a JSON body.
+        body_optional: no body is as good as `{}`.
         form: the fields of an upload, as multipart or as JSON with base64.
         public: nobody has to say who he is.
     """
@@ -58,6 +59,7 @@ class Route:
     refusals: tuple[int, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     body: type[BaseModel] | None = None
+    body_optional: bool = False
     form: Fields | None = None
     public: bool = False
 
