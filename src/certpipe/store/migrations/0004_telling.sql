@@ -13,6 +13,8 @@ CREATE SEQUENCE certpipe.positions;
 CREATE INDEX events_unplaced ON certpipe.events (at, sequence) WHERE position IS NULL;
 CREATE UNIQUE INDEX events_by_position ON certpipe.events (position) WHERE position > 0;
 CREATE INDEX events_by_organization ON certpipe.events (organization_id, position) WHERE position > 0;
+CREATE INDEX events_by_time ON certpipe.events (organization_id, at, position) WHERE position > 0;
+ALTER TABLE certpipe.events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 -- Destinations that have failed uploads of an organization on end, until one succeeds.
 CREATE TABLE certpipe.outages (
@@ -22,12 +24,14 @@ CREATE TABLE certpipe.outages (
     PRIMARY KEY (organization_id, destination)
 );
 
--- Where the producer of an upload asked to be told of it.
+-- Where the producer of an upload asked to be told of it. `look_at`: when to look whether that has had its time.
 CREATE TABLE certpipe.followers (
     upload_id uuid PRIMARY KEY,
     reply_to text NOT NULL,
-    correlation_id text
+    correlation_id text,
+    look_at timestamptz NOT NULL DEFAULT now() + interval '1 day'
 );
+CREATE INDEX followers_by_look ON certpipe.followers (look_at);
 
 -- `version` grows with every change of what a sender must know, and numbers the endpoint's own events.
 CREATE TABLE certpipe.endpoints (
@@ -59,13 +63,15 @@ CREATE TABLE certpipe.endpoints (
 );
 CREATE INDEX endpoints_by_organization ON certpipe.endpoints (organization_id) WHERE removed_at IS NULL;
 
--- One event to one endpoint. `due_at`: of a pending one, when it is to be sent (again), or its lease ends. `attempt`
--- counts all attempts, and guards the settling; `step` those of the present schedule; `log` has the attempts.
+-- One event to one endpoint. `due_at`: of a pending one, when it is to be sent (again), or its lease ends;
+-- `leased_until`: it is being sent. `attempt` counts all attempts, and guards the settling; `step` those of the present
+-- schedule; `log` has the attempts.
 CREATE TABLE certpipe.deliveries (
     endpoint_id uuid NOT NULL,
     position bigint NOT NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
     due_at timestamptz,
+    leased_until timestamptz,
     attempt integer NOT NULL DEFAULT 0,
     step integer NOT NULL DEFAULT 0,
     log jsonb NOT NULL DEFAULT '[]',
@@ -73,9 +79,8 @@ CREATE TABLE certpipe.deliveries (
     PRIMARY KEY (endpoint_id, position),
     CHECK ((due_at IS NULL) = (state <> 'pending'))
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
-CREATE INDEX deliveries_due ON certpipe.deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due ON certpipe.deliveries (endpoint_id, due_at, position) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_failed ON certpipe.deliveries (endpoint_id, position) WHERE state = 'failed';
-CREATE INDEX deliveries_by_age ON certpipe.deliveries (created_at);
 
 CREATE TABLE certpipe.cursors (
     name text PRIMARY KEY,
