@@ -1,0 +1,1 @@
+"""Tells whoever asked: webhooks, and events by AMQP."""

@@ -1,0 +1,219 @@
+"""Delivers: claims what is due, sends it by a lane for each endpoint, writes down what came of it."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from uuid import UUID
+
+from certpipe.core.clock import Clock
+from certpipe.core.errors import Rejected, Unavailable, place
+from certpipe.core.ports.events import Told
+from certpipe.core.ports.webhooks import Claimed, Deliveries, EndpointOpener, Target
+from certpipe.notify.lanes import Lane
+from certpipe.notify.outcomes import OurError, Outcome, hindered, judged
+from certpipe.notify.schedule import Schedule
+from certpipe.notify.sending import Sent, Signing
+from certpipe.notify.settling import Settler
+
+log: Final = logging.getLogger(__name__)
+
+SPARE: Final = timedelta(seconds=45)
+"""Beside the time of one request, what a lease leaves for waiting in the lane and for writing down."""
+MOST_CLAIMED: Final = 5_000
+MOST_AT_ONCE: Final = 1_000
+IDLE: Final = timedelta(minutes=10)
+TIDY_EVERY: Final = timedelta(minutes=1)
+
+
+class Sends(Protocol):
+    """Makes one attempt."""
+
+    async def send(self, target: Target, signing: Signing, told: Told, /) -> Sent:
+        """Ends within the timeout, whatever the receiver does."""
+
+
+class Deliverer:
+    """Every endpoint has a lane of its own: one that is slow, hangs or fails holds up no other. Several may run.
+
+    What is claimed when the process dies, and what could not be sent within its lease, is due again when that ends.
+
+    Attributes:
+        opener: opens what endpoints are signed with; each version of an endpoint once.
+        at_once: requests to one endpoint at the same time.
+        timeout: seconds that `sender` takes for an attempt at the most.
+        every: seconds between two looks for what is due.
+    """
+
+    def __init__(
+        self,
+        *,
+        deliveries: Deliveries,
+        opener: EndpointOpener,
+        sender: Sends,
+        clock: Clock,
+        at_once: int,
+        timeout: float,
+        schedule: Schedule | None = None,
+        every: float = 1.0,
+    ) -> None:
+        self._deliveries, self._opener, self._sender, self._clock = deliveries, opener, sender, clock
+        self._at_once, self._timeout, self._every = at_once, timeout, every
+        self._lease = timedelta(seconds=timeout) + SPARE
+        self._schedule = schedule or Schedule()
+        self._settler = Settler(deliveries, clock)
+        self._lanes: dict[UUID, Lane] = {}
+        self._hungry: set[UUID] = set()
+        self._awake = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._look_at = self._tidy_at = clock.now()
+        self._away = False
+
+    def wake(self, endpoints: Collection[UUID]) -> None:
+        """These have something new."""
+        self._hungry.update(endpoints)
+        self._awake.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Deliver until `stopping` is set; then finish what is being sent, and write it down."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._settler.run())
+            tasks.create_task(self._wake_at(stopping))
+            woken = False
+            while not stopping.is_set():
+                self._awake.clear()
+                await self._round(look=not woken)
+                woken = stopping.is_set() or await self._clock.wait(self._every, until=self._awake)
+            for lane in self._lanes.values():
+                lane.drop()
+            if self._sending:
+                await asyncio.wait(set(self._sending))
+            self._settler.close()
+
+    async def _wake_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._awake.set()
+
+    async def _round(self, *, look: bool) -> None:
+        """Claim for whoever is hungry. `look`: also ask who has something due, which is done once a second anyway."""
+        now = self._clock.now()
+        try:
+            if look or now >= self._look_at:
+                self._look_at = now + timedelta(seconds=self._every)
+                self._look_after_lanes(now)
+                self._hungry.update(await self._deliveries.waiting(now))
+            if self._hungry:
+                await self._claim(now)
+            if now >= self._tidy_at:
+                self._tidy_at = now + TIDY_EVERY
+                await self._deliveries.tidy(now)
+        except Unavailable as away:
+            if not self._away:  # once: it is asked every second
+                self._away = True
+                log.warning("cannot look for deliveries now", extra={"codes": str(away)})
+        else:
+            if self._away:
+                self._away = False
+                log.info("delivering again")
+
+    def _look_after_lanes(self, now: datetime) -> None:
+        """Go on where a pause is over; forget who was idle for long."""
+        for endpoint_id, lane in list(self._lanes.items()):
+            self._go_on(lane, now)
+            if not lane.held and now - lane.used_at > IDLE:
+                del self._lanes[endpoint_id]
+
+    async def _claim(self, now: datetime) -> None:
+        hungry, self._hungry = self._hungry, set()
+        # A lane that is paused while somebody has something for it: it may have been changed meanwhile.
+        await self._open([each for each in hungry if (lane := self._lanes.get(each)) is None or lane.paused(now)])
+        rooms = self._rooms(hungry, now)
+        if not rooms:
+            return
+        claimed = await self._deliveries.claim(rooms, now=now, until=now + self._lease)
+        theirs: defaultdict[UUID, list[Claimed]] = defaultdict(list)
+        for each in claimed:
+            theirs[each.endpoint_id].append(each)
+        for endpoint_id, room in rooms.items():
+            lane = self._lanes[endpoint_id]
+            lane.put(theirs[endpoint_id], now)
+            lane.more = len(theirs[endpoint_id]) >= room
+        await self._open([each for each, some in theirs.items() if some and some[-1].version != self._version(each)])
+        for endpoint_id in theirs:
+            self._go_on(self._lanes[endpoint_id], now)
+
+    def _version(self, endpoint_id: UUID) -> int:
+        return self._lanes[endpoint_id].target.version
+
+    def _rooms(self, hungry: Iterable[UUID], now: datetime) -> Mapping[UUID, int]:
+        left = min(MOST_AT_ONCE, MOST_CLAIMED - len(self._settler) - sum(lane.held for lane in self._lanes.values()))
+        rooms = {}
+        for endpoint_id in hungry:
+            lane = self._lanes.get(endpoint_id)
+            if lane is None or lane.paused(now):
+                continue
+            room = min(lane.room, left)
+            if room > 0:
+                rooms[endpoint_id] = room
+                left -= room
+            else:
+                lane.more = True
+        return rooms
+
+    async def _open(self, endpoint_ids: Collection[UUID]) -> None:
+        """Lanes for endpoints that have none, or that were changed. Their keys are opened once for each version."""
+        if not endpoint_ids:
+            return
+        now = self._clock.now()
+        for target in await self._deliveries.targets(list(endpoint_ids)):
+            lane = self._lanes.get(target.id)
+            if lane is not None and lane.target.version == target.version:
+                continue
+            try:
+                signing = Signing.of(target, self._opener)
+            except Rejected as rejected:
+                signing = None
+                log.error(
+                    "the keys of an endpoint cannot be opened", extra={"codes": str(rejected), "endpoint_id": target.id}
+                )
+            if lane is None:
+                self._lanes[target.id] = Lane(
+                    target, signing, at_once=self._at_once, timeout=self._timeout, lease=self._lease, now=now
+                )
+            else:
+                lane.renew(target, signing)
+
+    def _go_on(self, lane: Lane, now: datetime) -> None:
+        """Send as many at once as the lane allows."""
+        while (claimed := lane.next(now)) is not None:
+            task = asyncio.create_task(self._send_on(lane, claimed))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send_on(self, lane: Lane, claimed: Claimed | None) -> None:
+        """Send this, and then what is next for as long as there is some."""
+        time = asyncio.get_running_loop().time
+        while claimed is not None:
+            began = time()
+            outcome = await self._attempt(lane, claimed)
+            changed = lane.landed(outcome.standing, time() - began)
+            self._settler.put(outcome.attempted, outcome.standing.health(claimed.endpoint_id) if changed else None)
+            now = self._clock.now()
+            claimed = lane.next(now)
+            self._go_on(lane, now)
+            if lane.more and lane.room:
+                self.wake((lane.target.id,))
+
+    async def _attempt(self, lane: Lane, claimed: Claimed) -> Outcome:
+        error = OurError.KEY_UNAVAILABLE
+        if lane.signing is not None:
+            try:
+                sent = await self._sender.send(lane.target, lane.signing, claimed.told)
+            except Exception as defect:  # noqa: BLE001 - it must not take the endpoint's other deliveries with it
+                log.error("a delivery could not be sent", extra={"defect": place(defect)})
+                error = OurError.INTERNAL
+            else:
+                return judged(claimed, sent, lane.standing, self._schedule, self._clock.now())
+        return hindered(claimed, error, lane.standing, self._schedule, self._clock.now())
