@@ -24,7 +24,7 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:.*", re.ASCII)
 
 def _written(value: object) -> object:
     """A date and a time: pydantic alone would take seconds since 1970 too."""
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _INSTANT.fullmatch(value)):
         raise PydanticCustomError("datetime_parsing", "no date and time as RFC 3339 writes them")
     return value
 

@@ -23,12 +23,14 @@ from certpipe.ingress.app import create_app
 from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import KeySet
+from certpipe.ingress.keys import Webhooks
 from certpipe.ingress.mounting import Mounted
 from certpipe.ingress.server import HttpServer
 from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
 from schemas.sealing import SealingKey, SealingKeysDocument
 from tests.fakes import Bell, MemoryDirectory, MemoryDispatcher, MemoryStore, PlainSealer
+from tests.webhook_fakes import webhooks as webhooks_in_memory
 
 ISSUER, AUDIENCE = "https://issuer.test", "certpipe"
 SEALING = SealingKeysDocument(
@@ -58,6 +60,7 @@ class Door:
     directory: MemoryDirectory
     dispatcher: MemoryDispatcher
     waiting: WaitingRoom
+    webhooks: Webhooks
     bell: Bell
     probes: list[ProbeView]
     organization: UUID = field(default_factory=uuid7)
@@ -129,12 +132,13 @@ async def open_door(
     bytes_in_flight: int = 32 << 20,
     seconds_for_a_body: float = 60,
     dialects: Sequence[Mounted] = (),
+    webhooks: Webhooks | None = None,
 ) -> AsyncIterator[Door]:
     """A running server on a free port."""
     store, directory, dispatcher, bell = MemoryStore(), MemoryDirectory(), MemoryDispatcher(), Bell()
     key = OKPKey.generate_key("Ed25519", {"kid": "k1"})
     clock = SystemClock()
-    waiting = WaitingRoom(store, clock, bell)
+    waiting, webhooks = WaitingRoom(store, clock, bell), webhooks or webhooks_in_memory(clock)
     probes = [ProbeView(name="database", ok=True, required=True), ProbeView(name="broker", ok=False, required=False)]
 
     async def readiness() -> list[ProbeView]:
@@ -148,6 +152,7 @@ async def open_door(
         directory=directory,
         authenticator=JwtAuthenticator(OneSet(key), ISSUER, AUDIENCE, clock),
         waiting=waiting,
+        webhooks=webhooks,
         readiness=readiness,
         sealing_document=SEALING,
         bytes_in_flight=bytes_in_flight,
@@ -159,7 +164,7 @@ async def open_door(
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with aiohttp.ClientSession() as session:
-            yield Door(session, address, key, store, directory, dispatcher, waiting, bell, probes)
+            yield Door(session, address, key, store, directory, dispatcher, waiting, webhooks, bell, probes)
     finally:
         stopping.set()
         await serving

@@ -25,7 +25,9 @@ from certpipe.ingress.keys import (
     SERVICE,
     STATUSES,
     WAITING,
+    WEBHOOKS,
     Readiness,
+    Webhooks,
 )
 from certpipe.ingress.mounting import Mounted
 from certpipe.ingress.openapi import openapi_document
@@ -47,6 +49,7 @@ def create_app(
     readiness: Readiness,
     sealing_document: SealingKeysDocument,
     bytes_in_flight: int,
+    webhooks: Webhooks | None = None,
     seconds_for_a_body: float = SECONDS_FOR_A_BODY,
     routes: Sequence[Route] = ROUTES,
     dialects: Sequence[Mounted] = (),
@@ -59,6 +62,8 @@ def create_app(
     app[SERVICE], app[STATUSES], app[DIRECTORY], app[WAITING] = service, statuses, directory, waiting
     app[BODIES] = Bodies(BytesInFlight(bytes_in_flight), seconds=seconds_for_a_body)
     app[REMOVALS] = removals
+    if webhooks is not None:
+        app[WEBHOOKS] = webhooks
     app[READINESS] = readiness
     app[SEALING_KEYS] = sealing_document.model_dump_json().encode()
     described = with_dialects(openapi_document(routes), [mounted.dialect for mounted in dialects])

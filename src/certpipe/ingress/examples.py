@@ -19,6 +19,7 @@ from certpipe.ingress.problems import (
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA_TYPE,
 )
+from certpipe.ingress.webhook_examples import WEBHOOK_EXAMPLES
 from certpipe.sat.problems import problem
 from schemas.base import Kind
 from schemas.directory import OrganizationBody, PartyBody, PartyKind, ProducerBody
@@ -74,6 +75,7 @@ EXAMPLES: Mapping[type[BaseModel], BaseModel] = MappingProxyType(
         ProducerBody: ProducerBody(may_send_clear=False),
         UploadMessage: _MESSAGE,
         UploadReply: UploadReply(accepted=True, upload_id=_UPLOAD),
+        **WEBHOOK_EXAMPLES,
     }
 )
 PROBLEMS: Mapping[int, Problem] = MappingProxyType(

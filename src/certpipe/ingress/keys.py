@@ -1,12 +1,15 @@
 """What handlers find in the application."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp import web
 
+from certpipe.core.clock import Clock
 from certpipe.core.ports.directory import Directory
 from certpipe.core.ports.doors import Removals, Statuses
+from certpipe.core.ports.webhooks import AddressGuard, Endpoints, EndpointSealer
 from certpipe.ingress.bodies import Bodies
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.waiting import WaitingRoom
@@ -19,11 +22,22 @@ class Readiness(Protocol):
     async def __call__(self) -> Sequence[ProbeView]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What the management of webhook endpoints needs."""
+
+    endpoints: Endpoints
+    sealer: EndpointSealer
+    guard: AddressGuard
+    clock: Clock
+
+
 SERVICE = web.AppKey("service", IntakeService)
 STATUSES = web.AppKey("statuses", Statuses)
 DIRECTORY = web.AppKey("directory", Directory)
 REMOVALS = web.AppKey("removals", Removals)
 WAITING = web.AppKey("waiting", WaitingRoom)
+WEBHOOKS = web.AppKey("webhooks", Webhooks)
 BODIES = web.AppKey("bodies", Bodies)
 READINESS = web.AppKey("readiness", Readiness)
 SEALING_KEYS = web.AppKey("sealing_keys", bytes)

@@ -3,9 +3,11 @@
 from certpipe.core.telling import KEY_SCHEMA
 from certpipe.ingress import certificates, checks, organizations, parties, public, uploads
 from certpipe.ingress.call import MOST_NUMBER
+from certpipe.ingress.parameters import BODY, LIMIT, ORGANIZATION, UUID_SCHEMA
 from certpipe.ingress.prefer import MOST_SECONDS
 from certpipe.ingress.route import Answer, Parameter, Route
 from certpipe.ingress.submission import CHECK_FIELDS, UPLOAD_FIELDS
+from certpipe.ingress.webhook_routes import WEBHOOK_ROUTES
 from schemas.directory import (
     OrganizationBody,
     OrganizationList,
@@ -20,14 +22,8 @@ from schemas.health import Health
 from schemas.sealing import SealingKeysDocument
 from schemas.status import CertificatePage, CheckReport, State, StoredCertificate, UploadPage, UploadStatus
 
-_UUID = {"type": "string", "format": "uuid"}
-PARTY = Parameter("party_id", "Only what belongs to this party", _UUID)
-CURSOR = Parameter("cursor", "`next` of the page before", _UUID)
-LIMIT = Parameter(
-    "limit",
-    f"Items on a page; more than {uploads.MOST_ITEMS} count as that",
-    {"type": "integer", "minimum": 1, "maximum": MOST_NUMBER, "default": uploads.ITEMS},
-)
+PARTY = Parameter("party_id", "Only what belongs to this party", UUID_SCHEMA)
+CURSOR = Parameter("cursor", "`next` of the page before", UUID_SCHEMA)
 STATE = Parameter("state", "Only uploads in this state", {"type": "string", "enum": [*State]})
 WAIT = Parameter(
     "wait",
@@ -48,7 +44,6 @@ IDEMPOTENCY_KEY = Parameter(
 )
 IF_NONE_MATCH = Parameter("If-None-Match", "Entity tags that the client has", {"type": "string"}, where="header")
 VERBOSE = Parameter("verbose", "Tell of each check", {"type": "string"})
-BODY = (400, 408, 413, 415)
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -159,7 +154,7 @@ ROUTES: tuple[Route, ...] = (
         "List the parties of the sender's organizations",
         answers=(Answer(200, "All of them", PartyList),),
         refusals=(400, 404),
-        parameters=(Parameter("organization_id", "Only those of this organization", _UUID),),
+        parameters=(ORGANIZATION,),
     ),
     Route(
         "GET",
@@ -186,6 +181,7 @@ ROUTES: tuple[Route, ...] = (
         answers=(Answer(200, "The entry is void", PartyView),),
         refusals=(403, 404, 409),
     ),
+    *WEBHOOK_ROUTES,
     Route(
         "GET",
         "/v1/sealing-keys",
