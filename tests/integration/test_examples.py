@@ -29,7 +29,7 @@ ORGANIZATION, PARTY = uuid4(), uuid4()
 
 @pytest.fixture(params=LANGUAGES)
 def command(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    if said := fault(request.param):
+    if said := fault(LANGUAGES[request.param]):
         pytest.skip(said)
     program, script = LANGUAGES[request.param].command
     return program, str(EXAMPLES / script)

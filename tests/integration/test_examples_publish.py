@@ -46,7 +46,7 @@ async def run(*command: str, **environment: str) -> tuple[int, bytes, bytes]:
 
 @pytest.fixture(params=LANGUAGES)
 def language(request: pytest.FixtureRequest) -> Language:
-    if said := fault(request.param):
+    if said := fault(LANGUAGES[request.param]):
         pytest.skip(said)
     return LANGUAGES[request.param]
 
