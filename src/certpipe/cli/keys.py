@@ -12,7 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from certpipe.crypto.keyfiles import KEY_BYTES, PUBLIC_DOCUMENT, KeyFile, KeyFolderError, fault, key_files, wrong_length
+from certpipe.crypto.keyfiles import (
+    KEY_BYTES,
+    PUBLIC_DOCUMENTS,
+    KeyFile,
+    KeyFolderError,
+    fault,
+    key_files,
+    wrong_length,
+)
 from certpipe.crypto.keymaking import init_keys
 from certpipe.settings import Settings
 
@@ -81,13 +89,14 @@ def _row(file: KeyFile) -> dict[str, Any]:
 
 
 def _folder_problems(folder: Path) -> Iterator[str]:
-    status, public = folder.stat(), folder / PUBLIC_DOCUMENT
+    status = folder.stat()
     if status.st_mode & 0o022 or status.st_uid not in {0, os.geteuid()}:
         yield f"{folder}: others may put files there; close it with: chmod 700 {folder}"
-    if not public.exists():
-        yield f"{public}: missing; make it with: certpipe keys init"
-    elif problem := fault(public, public.stat(), forbidden=0o022, remedy="chmod 644"):
-        yield problem
+    for public in (folder / document for document in PUBLIC_DOCUMENTS.values()):
+        if not public.exists():
+            yield f"{public}: missing; make it with: certpipe keys init"
+        elif problem := fault(public, public.stat(), forbidden=0o022, remedy="chmod 644"):
+            yield problem
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

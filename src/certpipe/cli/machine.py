@@ -13,7 +13,7 @@ from pathlib import Path
 from certpipe.cli.findings import Finding, ok, skipped, warning, wrong
 from certpipe.cli.problems import clean
 from certpipe.core.hygiene import is_dumpable, leave_no_core
-from certpipe.crypto.keyfiles import KeyFolderError, KeyKind, key_files, read_key, read_public
+from certpipe.crypto.keyfiles import PUBLIC_DOCUMENTS, KeyFolderError, KeyKind, key_files, read_key, read_public
 from certpipe.development.folder import VERSION
 from certpipe.sat.trust import Anchors, AnchorsError
 from certpipe.settings import LOG_LEVELS, Environment, Settings
@@ -80,7 +80,8 @@ def _keys(folder: Path) -> Finding:
         missing = [kind.value for kind in KeyKind if kind not in {file.kind for file in files}]
         for file in files:
             read_key(file)
-        read_public(folder)
+        for document in PUBLIC_DOCUMENTS.values():
+            read_public(folder, document)
     except OSError as error:  # of a folder above
         return wrong(name, f"{folder}: {(error.strerror or '').lower()}", "run as the user whose keys they are.")
     except KeyFolderError as error:

@@ -5,6 +5,8 @@
       intake-<id>.v<n>.key             private half of the intake key    (validate, encrypt)
       wrapping-<id>.v<n>.key           wraps the data keys at rest       (encrypt, forward)
       fingerprint-<id>.v<n>.key        HMAC of idempotency fingerprints  (ingress)
+      webhook-key.json                 public: what secrets of webhook endpoints are sealed to  (ingress)
+      webhook-<id>.v<n>.key            private half of the webhook key   (notify)
 
 Each key file is 32 raw bytes, mode 0600; what there is to know about a key stands in its name, so that listing keys
 reads none of them. A process needs only the files of its own line.
@@ -13,14 +15,17 @@ reads none of them. A process needs only the files of its own line.
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 KEY_BYTES = 32
 PUBLIC_DOCUMENT = "sealing-keys.json"
+WEBHOOK_DOCUMENT = "webhook-key.json"
 _MOST_PUBLIC_BYTES = 1_000_000
-_NAME = re.compile(r"(intake|wrapping|fingerprint)-([0-9a-f]{8})\.v([1-9][0-9]{0,8})\.key")
+_NAME = re.compile(r"(intake|wrapping|fingerprint|webhook)-([0-9a-f]{8})\.v([1-9][0-9]{0,8})\.key")
 
 
 class KeyFolderError(Exception):
@@ -33,6 +38,13 @@ class KeyKind(StrEnum):
     INTAKE = "intake"
     WRAPPING = "wrapping"
     FINGERPRINT = "fingerprint"
+    WEBHOOK = "webhook"
+
+
+PUBLIC_DOCUMENTS: Mapping[KeyKind, str] = MappingProxyType(
+    {KeyKind.INTAKE: PUBLIC_DOCUMENT, KeyKind.WEBHOOK: WEBHOOK_DOCUMENT}
+)
+"""The kinds whose public half is for others, and its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +89,9 @@ def read_key(file: KeyFile) -> bytes:
     return _read(file.path, forbidden=0o077, remedy="chmod 600", most=KEY_BYTES, exact=True)
 
 
-def read_public(folder: Path) -> bytes:
-    """The public document. Raises `KeyFolderError`, also when others may write it: they could name a key of theirs."""
-    return _read(folder / PUBLIC_DOCUMENT, forbidden=0o022, remedy="chmod 644", most=_MOST_PUBLIC_BYTES, exact=False)
+def read_public(folder: Path, document: str = PUBLIC_DOCUMENT) -> bytes:
+    """A public document. Raises `KeyFolderError`, also when others may write it: they could name a key of theirs."""
+    return _read(folder / document, forbidden=0o022, remedy="chmod 644", most=_MOST_PUBLIC_BYTES, exact=False)
 
 
 def load_fingerprint_key(folder: Path) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from certpipe.crypto.keyfiles import KEY_BYTES, PUBLIC_DOCUMENT, KeyFile, KeyFolderError, KeyKind, key_files, read_key
+from certpipe.crypto.keyfiles import KEY_BYTES, PUBLIC_DOCUMENTS, KeyFile, KeyFolderError, KeyKind, key_files, read_key
 from certpipe.crypto.sealing import public_jwk
 from schemas.sealing import SealingKeysDocument
 
@@ -18,14 +18,14 @@ from schemas.sealing import SealingKeysDocument
 def init_keys(folder: Path) -> tuple[Path, ...]:
     """Make what is missing in a key folder, and the folder (mode 0700); returns the files that were made.
 
-    Never overwrites a file, and is safe when several processes do it at once or one of them dies on the way. Where the
-    public document exists without an intake key, the private half lives elsewhere: none is made.
+    Never overwrites a file, and is safe when several processes do it at once or one of them dies on the way. Where a
+    public document exists without its private key, that half lives elsewhere: none is made.
     Raises `KeyFolderError`.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(folder):
-            return (*_missing_keys(folder), *_missing_document(folder))
+            return (*_missing_keys(folder), *_missing_documents(folder))
     except OSError as error:
         raise KeyFolderError(
             f"{folder}: {(error.strerror or type(error).__name__).lower()}; choose a folder that this user may write "
@@ -47,8 +47,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _missing_keys(folder: Path) -> list[Path]:
     present = {file.kind for file in key_files(folder)}
-    if (folder / PUBLIC_DOCUMENT).exists():
-        present.add(KeyKind.INTAKE)
+    present |= {kind for kind, document in PUBLIC_DOCUMENTS.items() if (folder / document).exists()}
     made = []
     for kind in KeyKind:
         if kind not in present:
@@ -59,15 +58,14 @@ def _missing_keys(folder: Path) -> list[Path]:
     return made
 
 
-def _missing_document(folder: Path) -> list[Path]:
-    path = folder / PUBLIC_DOCUMENT
-    if path.exists():
-        return []
-    files = key_files(folder, KeyKind.INTAKE)
-    keys = tuple(public_jwk(file, _public_bytes(file), _created(file)) for file in files)
-    document = SealingKeysDocument(current=keys[0].kid, keys=keys)
-    _create(path, document.model_dump_json(indent=2).encode() + b"\n", mode=0o644)
-    return [path]
+def _missing_documents(folder: Path) -> list[Path]:
+    missing = {kind: folder / name for kind, name in PUBLIC_DOCUMENTS.items() if not (folder / name).exists()}
+    for kind, path in missing.items():
+        keys = tuple(public_jwk(file, _public_bytes(file), _created(file)) for file in key_files(folder, kind))
+        # Producers are told of older keys, too; secrets of endpoints are sealed to the newest alone.
+        document = SealingKeysDocument(current=keys[0].kid, keys=keys) if kind is KeyKind.INTAKE else keys[0]
+        _create(path, document.model_dump_json(indent=2).encode() + b"\n", mode=0o644)
+    return [*missing.values()]
 
 
 def _public_bytes(file: KeyFile) -> bytes:

@@ -42,3 +42,21 @@ WRAPPING_KEY_MISSING = Problem(
     actor=Actor.OPERATOR,
     status=500,
 )
+
+ENDPOINT_UNOPENABLE = Problem(
+    "endpoint_unopenable",
+    "Los secretos guardados del webhook no se pueden abrir",
+    "The stored secrets of the webhook endpoint cannot be opened",
+    hint="Compare the record with a backup, or rotate the endpoint's secret and set its headers again",
+    actor=Actor.OPERATOR,
+    status=500,
+)
+
+WEBHOOK_KEY_MISSING = Problem(
+    "webhook_key_missing",
+    "Falta la clave con la que se guardaron los secretos del webhook",
+    "The key to which the webhook endpoint's secrets were sealed is missing",
+    hint="Restore the webhook key file of the record's key id (certpipe keys list shows what is there)",
+    actor=Actor.OPERATOR,
+    status=500,
+)

@@ -1,4 +1,7 @@
-"""How a bundle is sealed, as far as both halves must agree on it. Nothing here can open."""
+"""How bundles and endpoints' secrets are sealed, as far as both halves must agree on it. Nothing here can open."""
+
+from enum import StrEnum
+from uuid import UUID
 
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
@@ -18,3 +21,15 @@ def hpke_info(kid: str, binding: BoxBinding) -> bytes:
     Both ids are lower-case UUIDs with hyphens. No member can hold the separator.
     """
     return f"certpipe/seal/v1|{kid}|{binding.upload_id}|{binding.organization_id}".encode("ascii")
+
+
+class EndpointPurpose(StrEnum):
+    """What of a webhook endpoint is sealed."""
+
+    KEYS = "keys"
+    HEADERS = "headers"
+
+
+def endpoint_info(kid: str, purpose: EndpointPurpose, endpoint_id: UUID) -> bytes:
+    """What an endpoint's box is bound to, as ASCII: `certpipe/endpoint/v1|<kid>|<keys or headers>|<endpoint id>`."""
+    return f"certpipe/endpoint/v1|{kid}|{purpose}|{endpoint_id}".encode("ascii")

@@ -35,7 +35,7 @@ def test_the_folder_comes_from_the_settings_unless_it_is_named(tmp_path: Path, m
 
 def test_list_tells_kid_kind_version_created_and_mode(folder: Path) -> None:
     listed = json.loads(keys("list", "--keys-dir", folder, "--json").stdout)
-    assert {row["kind"] for row in listed["keys"]} == {"intake", "wrapping", "fingerprint"}
+    assert {row["kind"] for row in listed["keys"]} == {"intake", "wrapping", "fingerprint", "webhook"}
     for row in listed["keys"]:
         assert (folder / f"{row['kid']}.key").exists()
         assert (row["version"], row["mode"], row["problem"]) == (1, "0600", None)
@@ -57,10 +57,17 @@ def test_list_names_each_file_that_is_not_as_it_must_be_and_exits_1(folder: Path
     intake.chmod(0o644)
     wrapping.write_bytes(b"short")
     (folder / "sealing-keys.json").chmod(0o666)
+    (folder / "webhook-key.json").unlink()
     folder.chmod(0o777)
     result = keys("list", "--keys-dir", folder)
     assert result.exit_code == 1
-    for remedy in (f"chmod 600 {intake}", f"{wrapping}: a key has 32 bytes", f"chmod 700 {folder}", "chmod 644"):
+    for remedy in (
+        f"chmod 600 {intake}",
+        f"{wrapping}: a key has 32 bytes",
+        f"chmod 700 {folder}",
+        "chmod 644",
+        "webhook-key.json: missing",
+    ):
         assert remedy in result.stderr
 
 

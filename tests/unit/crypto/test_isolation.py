@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PUBLIC_MODULES = ["sealing", "plaintext", "scheme", "keyfiles", "keymaking", "problems"]
+PUBLIC_MODULES = ["sealing", "endpoint_sealing", "plaintext", "scheme", "keyfiles", "keymaking", "problems"]
 
 WATCH = """
 import sys
@@ -31,7 +31,7 @@ def opened(folder: Path, body: str) -> list[str]:
 
 def test_public_modules_import_nothing_that_opens() -> None:
     imports = ";".join(f"import certpipe.crypto.{module}" for module in PUBLIC_MODULES)
-    private = {"opening", "envelope", "jwe", "keys.local"}
+    private = {"opening", "endpoint_opening", "envelope", "jwe", "keys.local"}
     loaded = run(f"import sys; {imports}; import certpipe.cli.keys; print(*sys.modules)").split()
     assert {f"certpipe.crypto.{module}" for module in private} & set(loaded) == set()
     assert "certpipe.crypto.sealing" in loaded
@@ -46,9 +46,24 @@ def test_public_modules_import_nothing_that_opens() -> None:
         ([], "from certpipe.cli.keys import list_keys; list_keys(Path(sys.argv[1]), as_json=False)"),
         (["fingerprint"], "from certpipe.crypto.keyfiles import load_fingerprint_key as f; f(Path(sys.argv[1]))"),
         (["intake"], "from certpipe.crypto.opening import BoxOpener; BoxOpener.from_folder(Path(sys.argv[1]))"),
+        ([], "from certpipe.crypto.endpoint_sealing import HpkeEndpointSealer as S; S.from_folder(Path(sys.argv[1]))"),
+        (
+            ["webhook"],
+            "from certpipe.crypto.endpoint_opening import HpkeEndpointOpener as O; O.from_folder(Path(sys.argv[1]))",
+        ),
         (["wrapping"], "from certpipe.crypto.keys import PROVIDERS; PROVIDERS['local'](Path(sys.argv[1]))"),
     ],
-    ids=["sealer", "sealing-keys", "names", "list", "fingerprint", "opener", "provider"],
+    ids=[
+        "sealer",
+        "sealing-keys",
+        "names",
+        "list",
+        "fingerprint",
+        "opener",
+        "endpoint-sealer",
+        "endpoint-opener",
+        "provider",
+    ],
 )
 def test_each_role_opens_the_private_files_of_its_own_kind_only(folder: Path, kinds: list[str], body: str) -> None:
     assert opened(folder, body) == kinds

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from certpipe.crypto.endpoint_opening import HpkeEndpointOpener
+from certpipe.crypto.endpoint_sealing import HpkeEndpointSealer
 from certpipe.crypto.keyfiles import KeyFolderError, KeyKind, key_files, load_fingerprint_key, private_files, read_key
 from certpipe.crypto.keymaking import init_keys
 from certpipe.crypto.keys import open_provider
@@ -16,6 +18,7 @@ LOADERS: dict[str, Callable[[Path], object]] = {
     "intake": BoxOpener.from_folder,
     "wrapping": LocalKeyProvider.from_folder,
     "fingerprint": load_fingerprint_key,
+    "webhook": HpkeEndpointOpener.from_folder,
 }
 loading = pytest.mark.parametrize("kind", LOADERS)
 
@@ -87,6 +90,9 @@ def test_a_public_document_that_is_none_is_refused(folder: Path, content: str) -
     (folder / "sealing-keys.json").write_text(content, "utf-8")
     with pytest.raises(KeyFolderError, match=r"sealing-keys\.json"):
         SealingKeys.from_folder(folder)
+    (folder / "webhook-key.json").write_text(content, "utf-8")
+    with pytest.raises(KeyFolderError, match=r"webhook-key\.json"):
+        HpkeEndpointSealer.from_folder(folder)
 
 
 def test_a_public_document_whose_current_key_it_does_not_hold_is_refused(folder: Path) -> None:
@@ -101,6 +107,9 @@ def test_a_public_document_that_others_may_write_is_refused(folder: Path) -> Non
     (folder / "sealing-keys.json").chmod(0o664)
     with pytest.raises(KeyFolderError, match="chmod 644"):
         SealingKeys.from_folder(folder)
+    (folder / "webhook-key.json").chmod(0o664)
+    with pytest.raises(KeyFolderError, match="chmod 644"):
+        HpkeEndpointSealer.from_folder(folder)
     (folder / "sealing-keys.json").chmod(0o444)
     assert SealingKeys.from_folder(folder).current.version == 1
 
@@ -111,9 +120,10 @@ def test_the_folder_is_private_and_holds_one_key_of_each_kind(folder: Path) -> N
     assert [(file.kind, file.version) for file in key_files(folder)] == [
         (KeyKind.FINGERPRINT, 1),
         (KeyKind.INTAKE, 1),
+        (KeyKind.WEBHOOK, 1),
         (KeyKind.WRAPPING, 1),
     ]
-    assert len({read_key(file) for file in key_files(folder)}) == 3
+    assert len({read_key(file) for file in key_files(folder)}) == 4
 
 
 def test_the_public_document_names_the_private_key_that_is_there(folder: Path) -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from certpipe.core.ids import uuid7
 from certpipe.crypto import keymaking
+from certpipe.crypto.endpoint_opening import HpkeEndpointOpener
+from certpipe.crypto.endpoint_sealing import HpkeEndpointSealer
 from certpipe.crypto.keyfiles import KeyFolderError, KeyKind, key_files, load_fingerprint_key
 from certpipe.crypto.keymaking import init_keys
 from certpipe.crypto.opening import BoxOpener
@@ -34,19 +37,55 @@ def test_only_what_is_missing_is_made(folder: Path) -> None:
     }
 
 
-def test_a_lost_public_document_is_made_again_from_the_private_key(folder: Path) -> None:
-    path = folder / "sealing-keys.json"
+documents = pytest.mark.parametrize(
+    ("kind", "document"),
+    [(KeyKind.INTAKE, "sealing-keys.json"), (KeyKind.WEBHOOK, "webhook-key.json")],
+    ids=["intake", "webhook"],
+)
+
+
+@documents
+def test_a_lost_public_document_is_made_again_from_the_private_key(folder: Path, kind: KeyKind, document: str) -> None:
+    assert key_files(folder, kind)
+    path = folder / document
     before = path.read_bytes()
     path.unlink()
     assert init_keys(folder) == (path,)
     assert path.read_bytes() == before
 
 
-def test_where_the_private_half_lives_elsewhere_no_other_is_made(folder: Path) -> None:
-    for file in key_files(folder, KeyKind.INTAKE):
+@documents
+def test_where_the_private_half_lives_elsewhere_no_other_is_made(folder: Path, kind: KeyKind, document: str) -> None:
+    for file in key_files(folder, kind):
         file.path.unlink()
     assert init_keys(folder) == ()
-    assert key_files(folder, KeyKind.INTAKE) == ()
+    assert key_files(folder, kind) == ()
+    assert (folder / document).exists()
+
+
+def test_a_folder_from_before_webhooks_is_given_their_key_and_keeps_all_else(folder: Path) -> None:
+    for path in folder.glob("webhook-*"):
+        path.unlink()
+    before = contents(folder)
+    made = init_keys(folder)
+    assert [path.name.partition("-")[0] for path in made] == ["webhook", "webhook"]
+    assert {name: content for name, content in contents(folder).items() if name in before} == before
+    endpoint = uuid7()
+    keys = HpkeEndpointSealer.from_folder(folder).new_keys(endpoint)
+    assert len(HpkeEndpointOpener.from_folder(folder).keys(endpoint, keys.sealed).hmac) == 32
+
+
+def test_secrets_of_endpoints_are_sealed_to_the_newest_webhook_key(folder: Path) -> None:
+    (first,) = key_files(folder, KeyKind.WEBHOOK)
+    second = first.path.with_name(f"{first.key_id}.v2.key")
+    second.write_bytes(os.urandom(32))
+    second.chmod(0o600)
+    (folder / "webhook-key.json").unlink()
+    init_keys(folder)
+    endpoint = uuid7()
+    sealed = HpkeEndpointSealer.from_folder(folder).seal_headers(endpoint, {})
+    assert sealed.kid == f"{first.key_id}.v2"
+    assert HpkeEndpointOpener.from_folder(folder).headers(endpoint, sealed) == {}
 
 
 def test_many_at_once_make_one_set_of_keys(tmp_path: Path) -> None:
@@ -64,7 +103,7 @@ def test_many_at_once_make_one_set_of_keys(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(made) == sorted(folder.iterdir())
-    assert len(made) == 4
+    assert len(made) == 6
     BoxOpener.from_folder(folder)
 
 
@@ -72,7 +111,7 @@ def test_dying_between_any_two_files_is_repaired_by_doing_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.link
-    for survived in range(4):
+    for survived in range(6):
         folder = tmp_path / str(survived)
         links: list[Path] = []
 
@@ -86,9 +125,9 @@ def test_dying_between_any_two_files_is_repaired_by_doing_it_again(
         with pytest.raises(KeyboardInterrupt):
             init_keys(folder)
         monkeypatch.setattr(os, "link", real)
-        assert len(init_keys(folder)) == 4 - survived
+        assert len(init_keys(folder)) == 6 - survived
         assert SealingKeys.from_folder(folder).current.kid == key_files(folder, KeyKind.INTAKE)[0].kid
-        assert len(list(folder.iterdir())) == 4
+        assert len(list(folder.iterdir())) == 6
 
 
 def test_a_file_that_appears_meanwhile_is_never_overwritten(tmp_path: Path) -> None:
