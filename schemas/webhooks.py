@@ -18,6 +18,9 @@ MOST_ENDPOINTS = 50
 
 MOST_PLACE = 10**18 - 1
 """The highest place in the feed, and so the highest number of a delivery, that may be asked for."""
+# A token (RFC 9110, 5.6.2); and what is visible, with blanks inside alone.
+HEADER_NAME_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+HEADER_VALUE_PATTERN = r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$"
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:.*", re.ASCII)
 
@@ -43,8 +46,8 @@ Types = Annotated[
 Description = Annotated[str, Field(max_length=300, pattern=rf"^$|{NAME_PATTERN}")]
 Headers = Annotated[
     dict[
-        Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")],
-        Annotated[str, Field(max_length=2_000, pattern=r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$")],
+        Annotated[str, Field(min_length=1, max_length=100, pattern=HEADER_NAME_PATTERN)],
+        Annotated[str, Field(max_length=2_000, pattern=HEADER_VALUE_PATTERN)],
     ],
     Field(max_length=20, description="Sent with each delivery. Values are never shown again"),
 ]

@@ -23,6 +23,7 @@ from certpipe.ingress.problems import (
 )
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.strictjson import DuplicateMemberError, parse_object
+from schemas.webhooks import HEADER_NAME_PATTERN, HEADER_VALUE_PATTERN
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_JSON_BYTES = 256 * 1024
@@ -41,7 +42,11 @@ _HINTS: Final = {
     "dict_type": "An object",
     "datetime_parsing": "A time as RFC 3339 writes it, like 2026-01-15T16:20:00Z",
     "timezone_aware": "A time with its offset from UTC, like 2026-01-15T16:20:00Z",
-    "string_pattern_mismatch": "One line of printable characters, and not only blanks",
+}
+_ONE_LINE = "One line of printable characters, and not only blanks"
+_BY_PATTERN: Final = {
+    HEADER_NAME_PATTERN: "The names of headers have letters, digits and ! # $ % & ' * + . ^ _ ` | ~ - alone",
+    HEADER_VALUE_PATTERN: "Printable ASCII, without blanks at its ends",
 }
 _BOUNDED: Final = {"too_short", "too_long", "greater_than_equal", "less_than_equal"}
 _BOUNDS: Final = (("At least", "min_length"), ("At least", "ge"), ("At most", "max_length"), ("At most", "le"))
@@ -98,6 +103,8 @@ def _hint(fault: str, context: Mapping[str, Any]) -> str | None:
         return f"One of: {context['expected']}"
     if fault in {"string_too_short", "string_too_long"}:
         return f"{_bound(context)} characters"
+    if fault == "string_pattern_mismatch":
+        return _BY_PATTERN.get(context["pattern"], _ONE_LINE)
     return _bound(context) if fault in _BOUNDED else _HINTS.get(fault)
 
 
