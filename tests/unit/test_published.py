@@ -14,6 +14,8 @@ from certpipe.dialects import DIALECTS
 from certpipe.ingress import asyncapi
 from certpipe.ingress.examples import EXAMPLES
 from certpipe.ingress.routes import ROUTES
+from schemas.event_examples import example
+from schemas.events import EventType
 
 
 def openapi() -> dict[str, Any]:
@@ -89,6 +91,33 @@ def test_the_asyncapi_document_names_the_topology_of_the_broker() -> None:
     document = json.loads((PUBLISHED / "asyncapi.json").read_text())
     shown = document["channels"]["uploads"]["bindings"]["amqp"]["exchange"]
     assert (shown["name"], shown["type"]) == (exchange.name, exchange.kind)
+
+
+def test_the_asyncapi_document_tells_every_event_by_the_exchange_of_the_broker() -> None:
+    (exchange,) = [each for each in topology.EXCHANGES if each.name == asyncapi.EVENTS]
+    document = json.loads((PUBLISHED / "asyncapi.json").read_text())
+    channel = document["channels"][topology.EVENTS]
+    shown = channel["bindings"]["amqp"]["exchange"]
+    assert (shown["name"], shown["type"]) == (exchange.name, exchange.kind) == (topology.EVENTS, "topic")
+    assert set(channel["messages"]) == set(channel["parameters"]["type"]["enum"]) == {*EventType}
+    assert {f"{{{name}}}" for name in channel["parameters"]} == set(channel["address"].split("."))
+    followed = set(document["channels"]["replies"]["messages"]) - {"reply"}
+    assert followed == {event for event in EventType if example(event).data.upload_id is not None}
+
+
+@pytest.mark.parametrize("event", EventType)
+def test_the_example_of_an_event_fits_its_message_and_no_other(event: EventType) -> None:
+    document = json.loads((PUBLISHED / "asyncapi.json").read_text())
+    messages = document["components"]["messages"]
+    (shown,) = messages[event]["examples"]
+    fits = {
+        other
+        for other in EventType
+        if Draft202012Validator({**messages[other]["payload"], "components": document["components"]}).is_valid(
+            shown["payload"]
+        )
+    }
+    assert fits == {event}
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
