@@ -14,7 +14,7 @@ from yarl import URL
 from certpipe.core.problems import Problem
 from certpipe.notify import addresses
 from certpipe.notify.addresses import Network
-from certpipe.notify.connecting import PORTS, ForbiddenAddressError, UnresolvedError
+from certpipe.notify.connecting import PORTS, UnresolvedError
 
 MOST_CHARACTERS: Final = 2_048
 _HOSTS_MOST: Final = 253
@@ -91,20 +91,19 @@ class UrlGuard:
         read = _read(url)
         if isinstance(read, Problem):
             return read
-        host, port = read.raw_host or "", read.port or 0
         try:
-            found = await self._leads_to(host, port)
-        except ForbiddenAddressError:
-            return FORBIDDEN_ADDRESS
+            return self._judged(read, await self._leads_to(read.raw_host or "", read.port or 0))
         except UnresolvedError:
             return UNRESOLVED
+
+    def _judged(self, read: URL, found: Sequence[str]) -> Problem | None:
         if any(addresses.forbidden(ip, self._networks) for ip in found):
             return FORBIDDEN_ADDRESS
         if all(addresses.within(ip, self._networks) for ip in found):
             return None
         if read.scheme != "https":
             return NOT_HTTPS
-        return None if port in PORTS else ODD_PORT
+        return None if read.port in PORTS else ODD_PORT
 
     async def _leads_to(self, host: str, port: int) -> Sequence[str]:
         if _is_ip(host):
