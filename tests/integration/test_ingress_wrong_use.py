@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from certpipe.core.ids import uuid7
+from certpipe.ingress.routes import ROUTES
 from schemas.status import ProblemDocument
 from tests.integration.door import Door, body, form, open_door
 
@@ -105,7 +106,9 @@ MALFORMED: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/checks", "/v1/parties/{id}", "/v1/organizations/{id}"])
+@pytest.mark.parametrize(
+    "path", ["/v1/uploads", "/v1/checks", "/v1/webhooks", "/v1/parties/{id}", "/v1/organizations/{id}"]
+)
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
 async def test_a_body_that_is_no_json_object_is_400(door: Door, path: str, sent: bytes) -> None:
     method = "PUT" if "{id}" in path else "POST"
@@ -232,7 +235,7 @@ async def test_a_client_that_hangs_up_amid_its_body_hurts_nobody(door: Door) -> 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "utf-8", "aes128gcm"])
-@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/checks", "/v1/parties/{id}"])
+@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/checks", "/v1/webhooks", "/v1/parties/{id}"])
 async def test_a_compressed_body_is_415(door: Door, path: str, encoding: str) -> None:
     method = "PUT" if "{id}" in path else "POST"
     headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
@@ -257,7 +260,7 @@ async def test_a_body_that_is_compressed_by_one_of_two_headers_is_415_too(
 @pytest.mark.parametrize(
     "media", ["text/plain", "application/x-www-form-urlencoded", "multipart/mixed; boundary=b0", "application/xml", ""]
 )
-@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/checks", "/v1/parties/{id}"])
+@pytest.mark.parametrize("path", ["/v1/uploads", "/v1/checks", "/v1/webhooks", "/v1/parties/{id}"])
 async def test_another_content_type_is_415(door: Door, path: str, media: str) -> None:
     method = "PUT" if "{id}" in path else "POST"
     status, problem = await refused(
@@ -295,41 +298,22 @@ async def test_a_bad_wait_is_told(door: Door, query: str) -> None:
     assert status == 400
 
 
-ALL = [
-    ("GET", "/v1/uploads/{id}"),
-    ("GET", "/v1/certificates/{id}"),
-    ("GET", "/v1/organizations/{id}"),
-    ("PUT", "/v1/organizations/{id}"),
-    ("PUT", "/v1/organizations/{id}/producers/erp"),
-    ("GET", "/v1/parties/{id}"),
-    ("PUT", "/v1/parties/{id}"),
-]
+ALL = [(route.method, route.path) for route in ROUTES if not route.public]
+OTHERS = {"user": "erp", "delivery": "1"}
 
 
 @pytest.mark.parametrize("bad", ["1", "x" * 2_000, "%2e%2e", "%00", "'%20OR%201=1", "0199b0c25a0070008000000000000001"])
-@pytest.mark.parametrize(("method", "path"), ALL)
+@pytest.mark.parametrize(("method", "path"), [each for each in ALL if "{id}" in each[1]])
 async def test_an_id_that_is_no_uuid_does_not_exist(door: Door, method: str, path: str, bad: str) -> None:
-    status, problem = await refused(
-        door, method, path.format(id=bad), subject="root", json={} if method == "PUT" else None
-    )
+    sent: dict[str, Any] | None = {} if method == "PUT" else None
+    status, problem = await refused(door, method, path.format(id=bad, **OTHERS), subject="root", json=sent)
     assert (status, problem.code) == (404, "not_found")
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        *ALL,
-        ("GET", "/v1/uploads"),
-        ("POST", "/v1/uploads"),
-        ("POST", "/v1/checks"),
-        ("GET", "/v1/certificates"),
-        ("GET", "/v1/parties"),
-        ("GET", "/v1/organizations"),
-    ],
-)
+@pytest.mark.parametrize(("method", "path"), ALL)
 async def test_nobody_gets_anything_without_a_token(door: Door, method: str, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic b2xpdmlhOg=="}):
-        status, problem = await refused(door, method, path.format(id=uuid7()), subject=None, headers=headers)
+        status, problem = await refused(door, method, path.format(id=uuid7(), **OTHERS), subject=None, headers=headers)
         assert (status, problem.code) == (401, "unauthorized")
 
 
