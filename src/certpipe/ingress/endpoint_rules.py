@@ -5,39 +5,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from certpipe.core.problems import Problem
+from certpipe.core.webhook_headers import FAMILIES, NAMES, is_reserved
 from certpipe.ingress.form import echo
 from certpipe.ingress.problems import INVALID_FIELD
 from certpipe.ingress.refusal import RefusedError
 from schemas.webhooks import ReplayBody, WebhookView
 
-# What the sender says itself, and what is between it and the next server alone (RFC 9110, 7.6.1).
-RESERVED = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "date",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-    }
-)
-RESERVED_PREFIX = "webhook-"
 RESERVED_HEADER = Problem(
     "reserved_header",
     "Esta cabecera la escribe certpipe y no se puede fijar",
     "This header is written by certpipe and cannot be set",
-    hint=f"Leave it out: headers whose names begin with {RESERVED_PREFIX}, and {', '.join(sorted(RESERVED))}",
+    hint=f"Leave it out, as well as {', '.join(f'{each}*' for each in FAMILIES)} and {', '.join(sorted(NAMES))}",
     status=422,
 )
 HEADER_TWICE = Problem(
@@ -84,7 +62,7 @@ def header_faults(headers: Mapping[str, str]) -> list[Problem]:
     found, seen = [], set[str]()
     for name in headers:
         lower, field = name.lower(), f"headers.{echo(name)}"
-        if lower in RESERVED or lower.startswith(RESERVED_PREFIX):
+        if is_reserved(name):
             found.append(RESERVED_HEADER.about(field))
         elif lower in seen:
             found.append(HEADER_TWICE.about(field))
