@@ -41,7 +41,7 @@ class Deliverer:
     What is claimed when the process dies, and what could not be sent within its lease, is due again when that ends.
 
     Attributes:
-        opener: opens what endpoints are signed with; each version of an endpoint once.
+        opener: opens what endpoints are signed with, and only when that was changed.
         at_once: requests to one endpoint at the same time.
         timeout: seconds that `sender` takes for an attempt at the most.
         every: seconds between two looks for what is due.
@@ -163,27 +163,32 @@ class Deliverer:
         return rooms
 
     async def _open(self, endpoint_ids: Collection[UUID]) -> None:
-        """Lanes for endpoints that have none, or that were changed. Their keys are opened once for each version."""
+        """Lanes for endpoints that have none, or that were changed. Their keys are opened when they are others."""
         if not endpoint_ids:
             return
         now = self._clock.now()
         for target in await self._deliveries.targets(list(endpoint_ids)):
             lane = self._lanes.get(target.id)
-            if lane is not None and lane.target.version == target.version:
-                continue
-            try:
-                signing = Signing.of(target, self._opener)
-            except Rejected as rejected:
-                signing = None
-                log.error(
-                    "the keys of an endpoint cannot be opened", extra={"codes": str(rejected), "endpoint_id": target.id}
-                )
             if lane is None:
                 self._lanes[target.id] = Lane(
-                    target, signing, at_once=self._at_once, timeout=self._timeout, lease=self._lease, now=now
+                    target,
+                    self._opened(target),
+                    at_once=self._at_once,
+                    timeout=self._timeout,
+                    lease=self._lease,
+                    now=now,
                 )
-            else:
-                lane.renew(target, signing)
+            elif lane.target.version != target.version:
+                signing = lane.signing if _secrets(lane.target) == _secrets(target) else self._opened(target)
+                lane.renew(target, signing, standing=not self._settler.knows_better(target.id))
+
+    def _opened(self, target: Target) -> Signing | None:
+        try:
+            return Signing.of(target, self._opener)
+        except Rejected as rejected:
+            extra = {"codes": str(rejected), "endpoint_id": str(target.id)}
+            log.error("the keys of an endpoint cannot be opened", extra=extra)
+            return None
 
     def _go_on(self, lane: Lane, now: datetime) -> None:
         """Send as many at once as the lane allows."""
@@ -217,3 +222,8 @@ class Deliverer:
             else:
                 return judged(claimed, sent, lane.standing, self._schedule, self._clock.now())
         return hindered(claimed, error, lane.standing, self._schedule, self._clock.now())
+
+
+def _secrets(target: Target) -> tuple[object, ...]:
+    """What is opened of an endpoint: it changes more seldom than how the endpoint stands."""
+    return target.sealed, target.headers, target.previous, target.previous_until

@@ -41,10 +41,11 @@ class Lane:
         self.used_at = now
         self.renew(target, signing)
 
-    def renew(self, target: Target, signing: Signing | None) -> None:
-        """The endpoint was changed."""
+    def renew(self, target: Target, signing: Signing | None, *, standing: bool = True) -> None:
+        """The endpoint was changed. `standing`: how it stands is as was written, too."""
         self.target, self.signing = target, signing
-        self.standing = Standing.of(target)
+        if standing:
+            self.standing = Standing.of(target)
 
     @property
     def width(self) -> int:

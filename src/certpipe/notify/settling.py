@@ -27,6 +27,7 @@ class Settler:
         self._deliveries, self._clock = deliveries, clock
         self._attempted: list[Attempted] = []
         self._health: dict[UUID, Health] = {}
+        self._writing: dict[UUID, Health] = {}
         self._there = asyncio.Event()
         self._closing = asyncio.Event()
         self._away = False
@@ -34,6 +35,10 @@ class Settler:
     def __len__(self) -> int:
         """How many results are kept."""
         return len(self._attempted)
+
+    def knows_better(self, endpoint_id: UUID) -> bool:
+        """Whether how the endpoint stands has not been written yet."""
+        return endpoint_id in self._health or endpoint_id in self._writing
 
     def put(self, attempted: Attempted | None, health: Health | None) -> None:
         """To be written soon. `health`: how the endpoint stands now, where that has changed."""
@@ -54,10 +59,10 @@ class Settler:
             await self._there.wait()
             self._there.clear()
             while self._attempted or self._health:
-                attempted, health = self._attempted[:MOST], self._health
-                self._health = {}
-                if not await self._insist(attempted, list(health.values())):
+                attempted, self._writing, self._health = self._attempted[:MOST], self._health, {}
+                if not await self._insist(attempted, list(self._writing.values())):
                     return
+                self._writing = {}
                 del self._attempted[: len(attempted)]
             if self._closing.is_set():
                 return

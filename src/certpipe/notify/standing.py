@@ -54,7 +54,9 @@ class Standing:
 
     def gone(self, now: datetime) -> "Standing":
         """After a 410."""
-        return Standing(self.failures + 1, self.failing_since or now, None, self.disable or DisabledBecause.GONE)
+        if self.disable is not None:
+            return self
+        return Standing(self.failures + 1, self.failing_since or now, None, DisabledBecause.GONE)
 
     def resting(self, until: datetime) -> "Standing":
         """Paused by no fault of its own."""
