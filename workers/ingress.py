@@ -18,16 +18,21 @@ from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import JwksFile, KeySource
 from certpipe.ingress.jwks_url import JwksUrl
+from certpipe.ingress.keys import Streams
 from certpipe.ingress.mounting import Mounted, mounted
 from certpipe.ingress.recent import RecentDirectory
 from certpipe.ingress.server import HttpServer
+from certpipe.ingress.streams import Hub
+from certpipe.ingress.tickets import TicketOffice
 from certpipe.ingress.waiting import WaitingRoom
 from certpipe.process import Process, RefusedToStart, Service, listening, main
 from certpipe.store.directory import StoreDirectory
+from certpipe.store.feed import StoreFeed
 from certpipe.store.hints import StoreHints
 from certpipe.store.intake import StoreIntake
 from certpipe.store.removal import StoreRemovals
 from certpipe.store.statuses import StoreStatuses
+from certpipe.store.tickets import StoreTickets
 from schemas.health import ProbeView
 
 
@@ -85,7 +90,17 @@ def _application(process: Process, service: IntakeService, directory: RecentDire
         readiness=readiness,
         sealing_document=SealingKeys.from_folder(settings.keys).document,
         bytes_in_flight=settings.bytes_in_flight,
+        streams=_streams(process, statuses),
         dialects=_dialects(process),
+    )
+
+
+def _streams(process: Process, statuses: StoreStatuses) -> Streams:
+    feed = StoreFeed(process.database)
+    return Streams(
+        hub=Hub(feed, statuses, process.clock, StoreHints(process.database_url, process.clock)),
+        feed=feed,
+        tickets=TicketOffice(StoreTickets(process.database), process.clock),
     )
 
 

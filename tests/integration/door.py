@@ -23,13 +23,16 @@ from certpipe.ingress.app import create_app
 from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import KeySet
-from certpipe.ingress.keys import Webhooks
+from certpipe.ingress.keys import Streams, Webhooks
 from certpipe.ingress.mounting import Mounted
 from certpipe.ingress.server import HttpServer
+from certpipe.ingress.streams import Hub
+from certpipe.ingress.tickets import TicketOffice
 from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
 from schemas.sealing import SealingKey, SealingKeysDocument
 from tests.fakes import Bell, MemoryDirectory, MemoryDispatcher, MemoryStore, PlainSealer
+from tests.stream_fakes import MemoryFeed, MemoryTickets
 from tests.webhook_fakes import webhooks as webhooks_in_memory
 
 ISSUER, AUDIENCE = "https://issuer.test", "certpipe"
@@ -61,6 +64,8 @@ class Door:
     dispatcher: MemoryDispatcher
     waiting: WaitingRoom
     webhooks: Webhooks
+    feed: MemoryFeed
+    hub: Hub
     bell: Bell
     probes: list[ProbeView]
     organization: UUID = field(default_factory=uuid7)
@@ -133,11 +138,13 @@ async def open_door(
     seconds_for_a_body: float = 60,
     dialects: Sequence[Mounted] = (),
     webhooks: Webhooks | None = None,
+    beat: float = 15.0,
 ) -> AsyncIterator[Door]:
     """A running server on a free port."""
     store, directory, dispatcher, bell = MemoryStore(), MemoryDirectory(), MemoryDispatcher(), Bell()
     key = OKPKey.generate_key("Ed25519", {"kid": "k1"})
-    clock = SystemClock()
+    clock, feed, second_bell = SystemClock(), MemoryFeed(), Bell()
+    hub = Hub(feed, store, clock, second_bell, beat=beat)
     waiting, webhooks = WaitingRoom(store, clock, bell), webhooks or webhooks_in_memory(clock)
     probes = [ProbeView(name="database", ok=True, required=True), ProbeView(name="broker", ok=False, required=False)]
 
@@ -153,6 +160,7 @@ async def open_door(
         authenticator=JwtAuthenticator(OneSet(key), ISSUER, AUDIENCE, clock),
         waiting=waiting,
         webhooks=webhooks,
+        streams=Streams(hub, feed, TicketOffice(MemoryTickets(), clock)),
         readiness=readiness,
         sealing_document=SEALING,
         bytes_in_flight=bytes_in_flight,
@@ -164,7 +172,7 @@ async def open_door(
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with aiohttp.ClientSession() as session:
-            yield Door(session, address, key, store, directory, dispatcher, waiting, webhooks, bell, probes)
+            yield Door(session, address, key, store, directory, dispatcher, waiting, webhooks, feed, hub, bell, probes)
     finally:
         stopping.set()
         await serving

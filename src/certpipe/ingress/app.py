@@ -24,9 +24,11 @@ from certpipe.ingress.keys import (
     SEALING_KEYS,
     SERVICE,
     STATUSES,
+    STREAMS,
     WAITING,
     WEBHOOKS,
     Readiness,
+    Streams,
     Webhooks,
 )
 from certpipe.ingress.mounting import Mounted
@@ -50,11 +52,13 @@ def create_app(
     sealing_document: SealingKeysDocument,
     bytes_in_flight: int,
     webhooks: Webhooks | None = None,
+    streams: Streams | None = None,
     seconds_for_a_body: float = SECONDS_FOR_A_BODY,
     routes: Sequence[Route] = ROUTES,
     dialects: Sequence[Mounted] = (),
 ) -> web.Application:
-    """An application that serves `routes` and those of the dialects; the waiting room runs for as long as it does.
+    """An application that serves `routes` and those of the dialects; the waiting room, and
+    the hub of the streams, run for as long as it does.
 
     `bytes_in_flight` is what the bodies of all requests together may hold in memory.
     """
@@ -64,6 +68,10 @@ def create_app(
     app[REMOVALS] = removals
     if webhooks is not None:
         app[WEBHOOKS] = webhooks
+    if streams is not None:
+        app[STREAMS] = streams
+        app.on_shutdown.append(_end_streams)
+        app.cleanup_ctx.append(_run_hub)
     app[READINESS] = readiness
     app[SEALING_KEYS] = sealing_document.model_dump_json().encode()
     described = with_dialects(openapi_document(routes), [mounted.dialect for mounted in dialects])
@@ -95,3 +103,14 @@ async def _run_waiting_room(app: web.Application) -> AsyncIterator[None]:
 
 async def _release_who_waits(app: web.Application) -> None:
     app[WAITING].close()
+
+
+async def _run_hub(app: web.Application) -> AsyncIterator[None]:
+    running = asyncio.create_task(app[STREAMS].hub.run())
+    yield
+    app[STREAMS].hub.close()
+    await running
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].hub.close()

@@ -14,9 +14,10 @@ from certpipe.core.ids import uuid7
 from certpipe.core.ports.doors import IdempotencyConflictError, IdempotencyInFlightError
 from certpipe.core.problems import INTERNAL
 from certpipe.ingress.answers import problem_answer, retry_after
-from certpipe.ingress.auth import Authenticator, UnauthenticatedError
+from certpipe.ingress.auth import Authenticator, Principal, UnauthenticatedError
 from certpipe.ingress.call import NOBODY, Call
 from certpipe.ingress.form import echo
+from certpipe.ingress.keys import STREAMS
 from certpipe.ingress.problems import (
     IDEMPOTENCY_CONFLICT,
     IDEMPOTENCY_IN_FLIGHT,
@@ -26,7 +27,7 @@ from certpipe.ingress.problems import (
     UNKNOWN_PARAMETER,
 )
 from certpipe.ingress.refusal import RefusedError
-from certpipe.ingress.route import Route
+from certpipe.ingress.route import TICKET, Route
 
 LOG = logging.getLogger(__name__)
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -103,7 +104,7 @@ def guarded(route: Route, authenticator: Authenticator) -> Handler:
         principal = NOBODY
         if not route.public:
             try:
-                principal = await authenticator.authenticate(request.headers.getall("Authorization", []))
+                principal = await _sender(request, route, authenticator)
             except UnauthenticatedError as error:
                 LOG.info("request %s: %s", request[REQUEST_ID], error)
                 raise RefusedError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="certpipe"'}) from None
@@ -111,6 +112,18 @@ def guarded(route: Route, authenticator: Authenticator) -> Handler:
         return await route.handler(Call(request, principal))
 
     return handle
+
+
+async def _sender(request: web.Request, route: Route, authenticator: Authenticator) -> Principal:
+    """By the header, or where there is none and the route allows it, by a ticket."""
+    authorizations = request.headers.getall("Authorization", [])
+    tickets = request.query.getall(TICKET, []) if route.ticketed and not authorizations else []
+    if not tickets:
+        return await authenticator.authenticate(authorizations)
+    subject = await request.app[STREAMS].tickets.take(tickets[0]) if len(tickets) == 1 else None
+    if subject is None:
+        raise UnauthenticatedError("no ticket that is good still")
+    return Principal(subject, operator=False)
 
 
 def _check_query(request: web.Request, route: Route) -> None:

@@ -1,5 +1,6 @@
 """Heads of requests, as long as the longest token that still deserves an answer of its own, and no longer in all."""
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -15,12 +16,24 @@ class BoundedHandler(web.RequestHandler):
     So one field may be as long as a head, and memory stays where it was. Who sends more is cut off.
     """
 
-    __slots__ = ("_bytes", "_payload", "_pieces")
+    __slots__ = ("_bytes", "_payload", "_pieces", "lost")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, max_field_size=MOST_HEAD_BYTES, **options)
         self._bytes = self._pieces = 0
         self._payload: StreamReader | None = None
+        self.lost: Callable[[], None] | None = None
+        """Is called when the client hangs up: a handler that waits is not cancelled by that."""
+
+    async def drained(self) -> None:
+        """Wait until the client has taken nearly all that it was sent. Raises `ConnectionError` when it hangs up."""
+        await self._drain_helper()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client hung up, or was hung up on."""
+        super().connection_lost(exc)
+        if self.lost is not None:
+            self.lost()
 
     def data_received(self, data: bytes) -> None:
         """What comes belongs to a head, unless the body of the request before it is not at its end."""

@@ -9,9 +9,12 @@ from aiohttp import web
 from certpipe.core.clock import Clock
 from certpipe.core.ports.directory import Directory
 from certpipe.core.ports.doors import Removals, Statuses
+from certpipe.core.ports.events import Feed
 from certpipe.core.ports.webhooks import AddressGuard, Endpoints, EndpointSealer
 from certpipe.ingress.bodies import Bodies
 from certpipe.ingress.intake import IntakeService
+from certpipe.ingress.streams import Hub
+from certpipe.ingress.tickets import TicketOffice
 from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
 
@@ -32,12 +35,22 @@ class Webhooks:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What streams of events need."""
+
+    hub: Hub
+    feed: Feed
+    tickets: TicketOffice
+
+
 SERVICE = web.AppKey("service", IntakeService)
 STATUSES = web.AppKey("statuses", Statuses)
 DIRECTORY = web.AppKey("directory", Directory)
 REMOVALS = web.AppKey("removals", Removals)
 WAITING = web.AppKey("waiting", WaitingRoom)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
+STREAMS = web.AppKey("streams", Streams)
 BODIES = web.AppKey("bodies", Bodies)
 READINESS = web.AppKey("readiness", Readiness)
 SEALING_KEYS = web.AppKey("sealing_keys", bytes)

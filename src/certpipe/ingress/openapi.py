@@ -15,7 +15,7 @@ from certpipe.ingress.examples import EXAMPLES, PROBLEMS
 from certpipe.ingress.fields import FILES, Fields
 from certpipe.ingress.form import MOST_FILE_BYTES, MOST_PASSWORD_CHARACTERS
 from certpipe.ingress.organizations import USER_PATTERN
-from certpipe.ingress.route import Answer, Route
+from certpipe.ingress.route import TICKET, Answer, Route
 from schemas.base import Kind
 from schemas.directory import RFC_PATTERN
 from schemas.status import ProblemDocument
@@ -53,6 +53,7 @@ _IN_BASE64 = {
     "maxLength": MOST_FILE_BYTES // 3 * 4,
     "pattern": BASE64_PATTERN,
 }
+_TICKET = "Of `POST /v1/events/ticket`: good once, for clients that can send no header"
 _REFUSAL_HEADERS = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 503: ("Retry-After",)}
 
 
@@ -75,7 +76,10 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": component_schemas(_models(routes)),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "ticket": {"type": "apiKey", "in": "query", "name": TICKET, "description": _TICKET},
+            },
             "headers": HEADERS,
         },
     }
@@ -112,6 +116,8 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.public:
         operation["security"] = []
+    if route.ticketed:
+        operation["security"] = [{"bearer": []}, {"ticket": []}]
     if route.body:
         content = {"application/json": _content(route.body)}
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
@@ -152,6 +158,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
     shown: dict[str, Any] = {"description": answer.description}
     if answer.model:
         shown["content"] = {"application/json": _content(answer.model)}
+    elif answer.media:
+        shown["content"] = {answer.media: {"schema": {"type": "string"}}}
     elif answer.status == 200:  # noqa: PLR2004 - a document that describes itself
         shown["content"] = {"application/json": {"schema": {"type": "object"}}}
     if answer.headers:

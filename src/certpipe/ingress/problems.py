@@ -117,6 +117,9 @@ UNKNOWN_PARAMETER = Problem(
 INVALID_PARAMETER = Problem(
     "invalid_parameter", "El valor del parámetro no es válido", "The value of this parameter is not valid"
 )
+INVALID_HEADER = Problem(
+    "invalid_header", "El valor del encabezado no es válido", "The value of this header is not valid"
+)
 IDEMPOTENCY_CONFLICT = Problem(
     "idempotency_conflict",
     "Esta llave de idempotencia ya se usó con otro contenido",

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from certpipe.ingress.call import Call
 from certpipe.ingress.fields import Fields
 
+TICKET = "ticket"
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
@@ -31,6 +32,8 @@ class Answer:
     description: str
     model: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
+    media: str | None = None
+    """Of a body that no contract describes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Route:
         body_optional: no body is as good as `{}`.
         form: the fields of an upload, as multipart or as JSON with base64.
         public: nobody has to say who he is.
+        ticketed: a ticket in the query will do, where there is no `Authorization` header.
     """
 
     method: str
@@ -62,8 +66,10 @@ class Route:
     body_optional: bool = False
     form: Fields | None = None
     public: bool = False
+    ticketed: bool = False
 
     @property
     def queries(self) -> frozenset[str]:
         """The names that may stand in the query."""
-        return frozenset(parameter.name for parameter in self.parameters if parameter.where == "query")
+        named = frozenset(parameter.name for parameter in self.parameters if parameter.where == "query")
+        return named | {TICKET} if self.ticketed else named

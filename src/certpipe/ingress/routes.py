@@ -3,6 +3,7 @@
 from certpipe.core.telling import KEY_SCHEMA
 from certpipe.ingress import certificates, checks, organizations, parties, public, uploads
 from certpipe.ingress.call import MOST_NUMBER
+from certpipe.ingress.event_routes import EVENT_ROUTES
 from certpipe.ingress.parameters import BODY, LIMIT, ORGANIZATION, UUID_SCHEMA
 from certpipe.ingress.prefer import MOST_SECONDS
 from certpipe.ingress.route import Answer, Parameter, Route
@@ -182,6 +183,7 @@ ROUTES: tuple[Route, ...] = (
         refusals=(403, 404, 409),
     ),
     *WEBHOOK_ROUTES,
+    *EVENT_ROUTES,
     Route(
         "GET",
         "/v1/sealing-keys",

@@ -1,6 +1,7 @@
 """Serving the application on a socket, until it is time to stop."""
 
 import asyncio
+import resource
 import socket
 from dataclasses import dataclass
 
@@ -14,6 +15,15 @@ MOST_LINE_BYTES = 16_384
 BACKLOG = 1_024
 
 
+def may_open_many() -> None:
+    """Let this process have as many sockets as it may: who listens for events keeps one for as long.
+
+    The usual soft limit of 1,024 is there for programs that call `select`, which cannot take more; none here does.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 @dataclass(frozen=True, slots=True)
 class HttpServer:
     """Finishes the requests under way when it is told to stop; takes no new ones."""
@@ -23,6 +33,7 @@ class HttpServer:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set."""
+        may_open_many()
         loop = asyncio.get_running_loop()
         runner = web.AppRunner(self.app, handler_cancellation=False, shutdown_timeout=SECONDS_TO_FINISH)
         await runner.setup()

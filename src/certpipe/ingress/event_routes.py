@@ -1,0 +1,61 @@
+"""The table of what HTTP offers on events."""
+
+from typing import Final
+
+from certpipe.ingress import events
+from certpipe.ingress.parameters import ORGANIZATION
+from certpipe.ingress.route import Answer, Parameter, Route
+from certpipe.ingress.streams import MOST_SECONDS
+from schemas.events import EventType
+from schemas.webhooks import TicketView
+
+LAST_EVENT_ID = Parameter(
+    "Last-Event-ID",
+    "The `id` of the last event that the client has: it is told everything since. An EventSource sends it by itself",
+    {"type": "string", "pattern": f"^[0-9]{{0,{events.MOST_DIGITS}}}$"},
+    where="header",
+)
+SECONDS = Parameter(
+    "seconds",
+    "End the stream after so many seconds, for clients that cannot listen without an end",
+    {"type": "integer", "minimum": 1, "maximum": MOST_SECONDS, "default": MOST_SECONDS},
+)
+TYPES = Parameter(
+    "types",
+    f"Only these events, separated by commas, of: {', '.join(EventType)}",
+    {"type": "string", "pattern": f"^({'|'.join(EventType)})(,({'|'.join(EventType)}))*$".replace(".", "\\.")},
+)
+STREAM: Final = "Server-sent events: `event` is the type, `data` the event as webhooks carry it"
+
+EVENT_ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/v1/events",
+        events.of_organizations,
+        "Listen to the events of the sender's organizations",
+        answers=(Answer(200, f"{STREAM}. From now on, or from `Last-Event-ID`", media=events.MEDIA),),
+        refusals=(400, 404),
+        parameters=(ORGANIZATION, TYPES, SECONDS, LAST_EVENT_ID),
+        ticketed=True,
+    ),
+    Route(
+        "GET",
+        "/v1/uploads/{id}/events",
+        events.of_upload,
+        "Listen to the events of an upload, from its beginning to its end",
+        answers=(
+            Answer(200, f"{STREAM}. It ends when the upload does", media=events.MEDIA),
+            Answer(204, "The upload has ended, and the client has all of it: an EventSource comes no more"),
+        ),
+        refusals=(400, 404),
+        parameters=(SECONDS, LAST_EVENT_ID),
+        ticketed=True,
+    ),
+    Route(
+        "POST",
+        "/v1/events/ticket",
+        events.issue_ticket,
+        "Get a ticket for one stream: good once, for 30 seconds, in the query in place of the token",
+        answers=(Answer(201, "The ticket", TicketView),),
+    ),
+)
