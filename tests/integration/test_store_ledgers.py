@@ -55,13 +55,14 @@ async def test_an_upload_goes_all_the_way_and_nothing_sealed_is_left(database_ur
         assert sorted(stored.upload.parts, key=str) == sorted(made.parts, key=str)
         assert await house.forward.settle([forwarded(fourth)]) == ()
         row = await house.row(ref.id)
-        assert (row["state"], row["epoch"], row["due_at"]) == ("forwarded", 4, None)
+        assert (row["state"], row["epoch"], row["due_at"]) == ("forwarded", 5, None)
         assert await house.events(ref.id) == [
             (0, "upload.received", None, None),
             (1, "upload.validated", "validate", None),
             (2, "upload.encrypted", "encrypt", None),
             (3, "certificate.stored", "persist", None),
-            (4, "certificate.forwarded", "forward", None),
+            (4, "destination.forwarded", "forward", None),
+            (5, "certificate.forwarded", "forward", None),
         ]
 
 

@@ -10,8 +10,35 @@ import pytest
 from certpipe.store.named import queries
 from tests.integration.storehouse import storehouse
 
-FILES = ("backlog", "directory", "hints", "intake", "load", "removal", "settle", "statuses")
-FRAGMENTS = {"defects", "held", "as_asked", "newest_wins", "moved", "upload_columns"}
+FILES = (
+    "backlog",
+    "cursors",
+    "deliveries",
+    "directory",
+    "endpoints",
+    "feed",
+    "hints",
+    "intake",
+    "load",
+    "log",
+    "removal",
+    "settle",
+    "statuses",
+    "tickets",
+)
+FRAGMENTS = {
+    "defects",
+    "held",
+    "as_asked",
+    "newest_wins",
+    "by_destination",
+    "moved",
+    "upload_columns",
+    "event_columns",
+    "its_upload",
+    "columns",
+    "entry",
+}
 UTILITY = {"relax"}
 
 WHOLE = {"all", "(due_at IS NOT NULL)"}
@@ -59,3 +86,30 @@ async def test_due_and_depth_use_the_partial_index(database_url: str) -> None:
             plan = json.loads(await session.fetchval(f"EXPLAIN (FORMAT JSON) {sql}"))
             indexes = {node.get("Index Name") for node in _nodes(plan[0]["Plan"])}
             assert "uploads_due" in indexes, name
+
+
+async def test_what_waits_to_be_told_or_sent_is_found_by_what_waits(database_url: str) -> None:
+    """And not by what was finished: these indexes have no more than is pending."""
+    wanted = {
+        ("feed", "place"): {"events_unplaced", "events_pkey", "endpoints_by_organization"},
+        ("feed", "claim"): {"deliveries_due", "deliveries_pkey", "events_by_position"},
+        ("deliveries", "waiting"): {"deliveries_due"},
+        ("deliveries", "next_due"): {"deliveries_due"},
+        ("log", "pending"): {"deliveries_due"},
+        ("log", "failed"): {"deliveries_failed"},
+        ("log", "replay_failed"): {"deliveries_failed"},
+        ("log", "replay_range"): {"events_by_time"},
+    }
+    async with storehouse(database_url) as house, house.database.transaction() as session:
+        await session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        for (file, name), indexes in wanted.items():
+            statement = await session.prepare(queries(file)[name])
+            nothing = ", ".join(["NULL"] * len(statement.get_parameters()))
+            await session.execute(f"PREPARE {file}_{name} AS {queries(file)[name]}")
+            plan = await session.fetchval(
+                f"EXPLAIN (FORMAT JSON) EXECUTE {file}_{name}" + (f" ({nothing})" if nothing else "")
+            )
+            used = {node.get("Index Name") for node in _nodes(json.loads(plan)[0]["Plan"])}
+            assert indexes <= used, f"{file}/{name}: {used}"
+            if name != "claim" and "deliveries_due" in indexes:
+                assert "deliveries_pkey" not in used, f"{file}/{name}"

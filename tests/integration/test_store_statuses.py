@@ -150,7 +150,7 @@ async def test_sequences_tell_epoch_and_end_of_all_that_are_known(database_url: 
         assert known == {
             waiting.id: Progress(0, ended=False, state=State.RECEIVED),
             moved.id: Progress(1, ended=False, state=State.VALIDATED),
-            done.id: Progress(4, ended=True, state=State.FORWARDED),
+            done.id: Progress(5, ended=True, state=State.FORWARDED),
             check.id: Progress(1, ended=True, state=State.VALIDATED),
         }
 

@@ -39,13 +39,14 @@ def outcome_of(ref: UploadRef, tries: Tries, result: Out | BaseException, policy
     match result:
         case Rejected() as no if all(problem.actor is Actor.OPERATOR for problem in no.problems):
             # Nobody who submits can mend it; and what is rejected loses its box and its parts.
-            return Parked(ref, no.problems[0])
+            return Parked(ref, no.problems[0], no.destination)
         case Rejected() as no:
-            return Refused(ref, no.problems, facts=no.facts, warnings=no.warnings)
+            return Refused(ref, no.problems, facts=no.facts, warnings=no.warnings, destination=no.destination)
         case Unavailable() as away:
-            return _again(ref, away.problems[0], policy.away.delay(tries.all, at_least=away.retry_after))
+            delay = policy.away.delay(tries.all, at_least=away.retry_after)
+            return _again(ref, away.problems[0], delay, away.destination)
         case Uncertain() as unknown:
-            return _again(ref, unknown.problems[0], policy.away.delay(tries.all))
+            return _again(ref, unknown.problems[0], policy.away.delay(tries.all), unknown.destination)
         case BaseException() as defect:
             # The text of an unknown exception may quote anything; its type and place may be told.
             log.error("defect in a stage", extra={"upload_id": str(ref.id), "defect": place(defect)})
@@ -54,5 +55,7 @@ def outcome_of(ref: UploadRef, tries: Tries, result: Out | BaseException, policy
             return Advanced(ref, out)
 
 
-def _again(ref: UploadRef, problem: Problem, delay: float | None) -> Postponed | Parked:
-    return Parked(ref, problem) if delay is None else Postponed(ref, problem, delay)
+def _again(ref: UploadRef, problem: Problem, delay: float | None, destination: str | None = None) -> Postponed | Parked:
+    if delay is None:
+        return Parked(ref, problem, destination)
+    return Postponed(ref, problem, delay, destination)

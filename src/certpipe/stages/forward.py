@@ -47,6 +47,13 @@ class Forward:
         return Forwarded(ref=upload.ref, receipts=tuple(receipts))
 
     async def _hand_over(self, connector: Connector, bundle: Bundle, upload: Stored) -> Receipt:
+        try:
+            return await self._once(connector, bundle, upload)
+        except CertpipeError as error:
+            error.destination = connector.name
+            raise
+
+    async def _once(self, connector: Connector, bundle: Bundle, upload: Stored) -> Receipt:
         if connector.name in upload.open_intents and (found := await connector.find(upload.facts)):
             return found
         try:

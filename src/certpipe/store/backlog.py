@@ -70,10 +70,11 @@ class StoreBacklog:
 
     async def sweep(self) -> None:
         await self._database.execute(_SQL["sweep_checks"])
-        gone = _SLICE
-        while gone == _SLICE:
-            row = await self._database.fetchrow(_SQL["sweep_keys"], _SLICE)
-            gone = 0 if row is None else int(row["gone"])
+        for query in ("sweep_keys", "sweep_followers"):
+            done = _SLICE
+            while done == _SLICE:
+                row = await self._database.fetchrow(_SQL[query], _SLICE)
+                done = 0 if row is None else int(row["done"])
 
     async def _flush_later(self) -> None:
         try:

@@ -120,7 +120,17 @@ def _row(upload: NewUpload) -> tuple[object, ...]:
         storable(upload.box.kid),
         upload.box.ciphertext,
         upload.awaited,
+        *_follower(upload),
     )
+
+
+def _follower(upload: NewUpload) -> tuple[str | None, str | None]:
+    """Where to tell of it, and as what."""
+    wanted = upload.follower
+    if wanted is None:
+        return None, None
+    name = wanted.correlation_id
+    return storable(wanted.reply_to), None if name is None else storable(name)
 
 
 def _one_per_entry(uploads: Sequence[NewUpload]) -> bool:

@@ -1,12 +1,13 @@
 """Outcomes as columns: what every stage's settling statement is given."""
 
+import json
 from collections.abc import Sequence
-from typing import TypeVar, assert_never
+from typing import NamedTuple, TypeVar, assert_never
 from uuid import UUID
 
 from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Refused
 from certpipe.core.states import WAITS_FOR
-from certpipe.core.uploads import Encrypted, Validated
+from certpipe.core.uploads import Encrypted, Forwarded, Validated
 from certpipe.store.documents import facts_text, problems_text
 from schemas.events import EventType
 from schemas.messages import UploadRef
@@ -14,8 +15,26 @@ from schemas.status import Stage, State
 
 Out = TypeVar("Out")
 
-# id, epoch, next state, event, code, delay, facts, problems, warnings, certificate id
-Row = tuple[UUID, int, str, str, str | None, float | None, str | None, str | None, str | None, UUID | None]
+
+class Row(NamedTuple):
+    """One outcome, in the order of the columns of `queries/settle.sql`.
+
+    `problems` are those of the event: an upload that goes on keeps its own. `destinations`, a JSON array: all that took
+    it, or the one that did not.
+    """
+
+    id: UUID
+    epoch: int
+    state: State
+    event: EventType
+    code: str | None = None
+    delay: float | None = None
+    facts: str | None = None
+    problems: str | None = None
+    warnings: str | None = None
+    certificate_id: UUID | None = None
+    destinations: str | None = None
+
 
 STATE_OF = {stage: state for state, stage in WAITS_FOR.items()}
 NEXT = {
@@ -27,7 +46,7 @@ NEXT = {
 
 
 def columns(stage: Stage, outcomes: Sequence[Outcome[Out]]) -> Sequence[Sequence[object]]:
-    """The ten columns of `queries/settle.sql`. Of two outcomes for one upload the first counts."""
+    """The eleven columns of `queries/settle.sql`. Of two outcomes for one upload the first counts."""
     rows = {outcome.ref.id: _row(stage, outcome) for outcome in reversed(outcomes)}
     return list(zip(*rows.values(), strict=True))
 
@@ -41,23 +60,38 @@ def _row(stage: Stage, outcome: Outcome[Out]) -> Row:
     ref = outcome.ref
     match outcome:
         case Advanced(out=out):
-            state, event = NEXT[stage]
-            facts = warnings = certificate = None
-            if isinstance(out, Validated):
-                facts, warnings = facts_text(out.facts), problems_text(out.warnings)
-            elif isinstance(out, Encrypted):
-                certificate = out.certificate_id
-            return ref.id, ref.epoch, state, event, None, None, facts, None, warnings, certificate
-        case Refused(problems=problems, facts=read, warnings=found):
+            return _advanced(Row(ref.id, ref.epoch, *NEXT[stage]), out)
+        case Refused(problems=problems, facts=read, warnings=warnings, destination=who):
             code = problems[0].code if problems else None
             facts = None if read is None else facts_text(read)
-            told = problems_text(problems), problems_text(found)
-            return ref.id, ref.epoch, State.REJECTED, EventType.REJECTED, code, None, facts, *told, None
-        case Postponed(problem=problem, delay=delay):
-            state = STATE_OF[stage]
-            return ref.id, ref.epoch, state, EventType.RETRIED, problem.code, delay, None, None, None, None
-        case Parked(problem=problem):
-            told = problems_text((problem,)), None
-            return ref.id, ref.epoch, State.FAILED, EventType.FAILED, problem.code, None, None, *told, None
+            told = problems_text(problems), problems_text(warnings)
+            return Row(
+                ref.id, ref.epoch, State.REJECTED, EventType.REJECTED, code, None, facts, *told, None, _names(who)
+            )
+        case Postponed(problem=problem, delay=delay, destination=who):
+            again = Row(ref.id, ref.epoch, STATE_OF[stage], EventType.RETRIED, problem.code, delay)
+            return again._replace(problems=problems_text((problem,)), destinations=_names(who))
+        case Parked(problem=problem, destination=who):
+            end = Row(ref.id, ref.epoch, State.FAILED, EventType.FAILED, problem.code)
+            return end._replace(problems=problems_text((problem,)), destinations=_names(who))
         case _:
             assert_never(outcome)
+
+
+def _advanced(row: Row, out: object) -> Row:
+    """With what the stage made of it, as far as it stands in the upload's own row."""
+    match out:
+        case Validated(facts=facts, warnings=warnings):
+            return row._replace(facts=facts_text(facts), warnings=problems_text(warnings))
+        case Encrypted(certificate_id=certificate_id):
+            return row._replace(certificate_id=certificate_id)
+        case Forwarded(receipts=receipts):
+            return row._replace(destinations=_names(*(receipt.destination for receipt in receipts)))
+        case _:
+            return row
+
+
+def _names(*destinations: str | None) -> str | None:
+    """Each once, as a JSON array; None where there is none."""
+    known = [name for name in dict.fromkeys(destinations) if name is not None]
+    return json.dumps(known) if known else None

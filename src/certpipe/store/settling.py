@@ -18,7 +18,7 @@ Out = TypeVar("Out")
 
 
 def arguments(stage: Stage, outcomes: Sequence[Outcome[Out]]) -> Sequence[object]:
-    """The arguments $1 … $12 that the settling statements share."""
+    """The arguments $1 … $13 that the settling statements share."""
     return STATE_OF[stage], *columns(stage, outcomes), stage
 
 

@@ -33,7 +33,7 @@ class Advanced(Generic[Out]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The end `rejected`. `facts`: what could be read of the certificate all the same. `destination`: who refused it."""
+    """The end `rejected`. `facts`: what could be read of the certificate all the same. `destination`: who refused."""
 
     ref: UploadRef
     problems: tuple[Problem, ...]
@@ -112,7 +112,7 @@ class Backlog(Protocol):
         """How many uploads have not ended; may be a second old."""
 
     async def sweep(self) -> None:
-        """Delete what has had its time: idempotency keys, finished checks."""
+        """Delete what has had its time: idempotency keys, finished checks, followers of what ended long ago."""
 
 
 class Dispatcher(Protocol):

@@ -73,4 +73,25 @@ WITH old AS MATERIALIZED (
     WHERE k.organization_id = o.organization_id AND k.key_hash = o.key_hash
     RETURNING k.key_hash
 )
-SELECT count(*) AS gone FROM gone
+SELECT count(*) AS done FROM gone
+
+-- name: sweep_followers
+-- One slice. A follower is looked at a day after it came, and each day again until its upload has ended a day ago.
+WITH due AS MATERIALIZED (
+    SELECT upload_id FROM certpipe.followers
+    WHERE look_at <= now()
+    ORDER BY look_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), looked AS MATERIALIZED (
+    SELECT d.upload_id,
+        u.id IS NULL OR certpipe.ended(u.state, u.is_check) AND u.updated_at < now() - interval '1 day' AS over
+    FROM due d
+    LEFT JOIN certpipe.uploads u ON u.id = d.upload_id
+), gone AS (
+    DELETE FROM certpipe.followers f USING looked l WHERE f.upload_id = l.upload_id AND l.over
+), kept AS (
+    UPDATE certpipe.followers f
+    SET look_at = now() + interval '1 day'
+    FROM looked l
+    WHERE f.upload_id = l.upload_id AND NOT l.over
+)
+SELECT count(*) AS done FROM looked

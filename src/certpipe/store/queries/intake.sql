@@ -5,10 +5,10 @@ WITH input AS MATERIALIZED (
     SELECT *
     FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::text[],
-        $10::text[], $11::bytea[], $12::boolean[], $13::bytea[], $14::bytea[]
+        $10::text[], $11::bytea[], $12::boolean[], $13::text[], $14::text[], $15::bytea[], $16::bytea[]
     ) WITH ORDINALITY AS i (
         id, organization_id, party_id, kind, rfc, door, submitted_by, is_check, format, kid, ciphertext, awaited,
-        key_hash, fingerprint, place
+        reply_to, correlation_id, key_hash, fingerprint, place
     )
     WHERE NOT i.awaited OR (
         SELECT certpipe.entry_state(p.id, p.waiting_after, p.voided_at IS NOT NULL) = 'waiting'
@@ -31,15 +31,20 @@ WITH input AS MATERIALIZED (
     WHERE i.key_hash IS NULL OR i.id = ANY (ARRAY(SELECT c.upload_id FROM claims c))
     ORDER BY i.place
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, organization_id
+    RETURNING id, organization_id, is_check
 ), boxes AS (
     INSERT INTO certpipe.sealed_payloads (upload_id, format, kid, ciphertext)
     SELECT i.id, i.format, i.kid, i.ciphertext
     FROM input i
     WHERE i.id = ANY (ARRAY(SELECT a.id FROM accepted a))
+), followed AS (
+    INSERT INTO certpipe.followers (upload_id, reply_to, correlation_id)
+    SELECT i.id, i.reply_to, i.correlation_id
+    FROM input i
+    WHERE i.reply_to IS NOT NULL AND i.id = ANY (ARRAY(SELECT a.id FROM accepted a))
 ), told AS (
-    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type)
-    SELECT id, 0, organization_id, 'upload.received' FROM accepted
+    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, position)
+    SELECT id, 0, organization_id, 'upload.received', CASE WHEN is_check THEN 0 END FROM accepted
 )
 SELECT id FROM accepted
 

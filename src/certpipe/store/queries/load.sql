@@ -1,9 +1,15 @@
 -- name: defects
--- Of the tries that the stage has had those that ended by a defect: each try has its event.
+-- Of the tries that the stage has had those that ended by a defect: each try has one event of its own.
     CASE WHEN u.attempt > 0 THEN (
         SELECT count(*)::integer
-        FROM certpipe.events e
-        WHERE e.subject_id = u.id AND e.sequence > u.epoch - u.attempt AND e.code = 'internal'
+        FROM (
+            SELECT e.code
+            FROM certpipe.events e
+            WHERE e.subject_id = u.id AND e.type = 'upload.retried'
+            ORDER BY e.sequence DESC
+            LIMIT u.attempt
+        ) AS tries
+        WHERE code = 'internal'
     ) ELSE 0 END AS defects
 
 -- name: received

@@ -5,12 +5,12 @@ WITH input AS (
     SELECT *
     FROM unnest(
         $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[],
-        $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::uuid[]
-    ) AS i (id, epoch, next, event, code, delay, new_facts, new_problems, new_warnings, new_certificate)
+        $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::uuid[], $12::jsonb[]
+    ) AS i (id, epoch, next, event, code, delay, new_facts, new_problems, new_warnings, new_certificate, destinations)
 ), held AS MATERIALIZED (
     SELECT i.id, i.next::certpipe.state AS next, i.event, i.code, i.delay,
-        i.new_facts, i.new_problems, i.new_warnings, i.new_certificate,
-        u.party_id AS party, u.kind AS sort, u.accepted_order AS place
+        i.new_facts, i.new_problems, i.new_warnings, i.new_certificate, i.destinations,
+        u.party_id AS party, u.kind AS sort, u.accepted_order AS place, u.organization_id AS owner, u.epoch, u.attempt
     FROM input i
     JOIN certpipe.uploads u ON u.id = i.id AND u.epoch = i.epoch
     WHERE u.state = $1::text::certpipe.state AND NOT certpipe.ended(u.state, u.is_check)
@@ -19,15 +19,21 @@ WITH input AS (
 ),
 
 -- name: as_asked
-judged AS (SELECT * FROM held),
+-- aside: the events that an upload has besides that of its change.
+judged AS (SELECT *, NULL::uuid AS replaces, 0 AS aside FROM held),
 
 -- name: newest_wins
 -- By order of acceptance: an upload is late when a newer one of its party and kind is stored already, or is in here too.
-judged AS (
-    SELECT id, delay, new_facts, new_problems, new_warnings, new_certificate,
+-- Of a party and kind one at the most is not late: it replaces the active one, which nobody else can touch meanwhile.
+ranked AS (
+    SELECT id, delay, new_facts, new_problems, new_warnings, new_certificate, destinations, code,
         CASE WHEN late THEN 'superseded' ELSE next END AS next,
         CASE WHEN late THEN 'upload.superseded' ELSE event END AS event,
-        code
+        CASE WHEN next = 'stored' AND NOT late THEN (
+            SELECT c.id
+            FROM certpipe.certificates c
+            WHERE c.party_id = party AND c.kind = sort AND c.replaced_at IS NULL
+        ) END AS replaces
     FROM (
         SELECT h.*, h.next = 'stored' AND (
             h.place < max(h.place) FILTER (WHERE h.next = 'stored') OVER (PARTITION BY h.party, h.sort)
@@ -37,17 +43,83 @@ judged AS (
             )
         ) AS late
         FROM held h
-    ) AS ranked
+    ) AS compared
+), judged AS (
+    SELECT *, CASE WHEN replaces IS NULL THEN 0 ELSE 1 END AS aside FROM ranked
+),
+
+-- name: by_destination
+-- What an outcome says of the destinations. One that has answered an upload, with yes or no, is recovered if it was
+-- out. One that has failed an upload three times on end is out, unless it answered another of this batch. Of several
+-- uploads that tell the same the first accepted is told of. Whoever changes an outage takes its lock first, all of them
+-- in one order, and then finds what the one before it left; where nothing changes, which is nearly always, none is taken.
+answering AS MATERIALIZED (
+    SELECT DISTINCT ON (o.organization_id, o.destination) h.id, h.owner, o.destination
+    FROM held h
+    CROSS JOIN LATERAL jsonb_array_elements_text(h.destinations) AS d (destination)
+    JOIN certpipe.outages o ON o.organization_id = h.owner AND o.destination = d.destination
+    WHERE h.next IN ('forwarded', 'rejected')
+    ORDER BY o.organization_id, o.destination, h.place
+), failing AS MATERIALIZED (
+    SELECT DISTINCT ON (h.owner, d.destination) h.id, h.owner, d.destination
+    FROM held h
+    CROSS JOIN LATERAL jsonb_array_elements_text(h.destinations) AS d (destination)
+    WHERE h.next IN ('stored', 'failed')
+      AND h.attempt >= 2
+      AND (
+          SELECT count(*)
+          FROM certpipe.events e
+          WHERE e.subject_id = h.id AND e.sequence > h.epoch - 2
+            AND e.type = 'upload.retried' AND e.destination = d.destination
+      ) = 2
+      AND NOT EXISTS (
+          SELECT FROM certpipe.outages o WHERE o.organization_id = h.owner AND o.destination = d.destination
+      )
+      AND NOT EXISTS (
+          SELECT
+          FROM held other
+          WHERE other.next IN ('forwarded', 'rejected') AND other.owner = h.owner AND other.destinations ? d.destination
+      )
+    ORDER BY h.owner, d.destination, h.place
+), locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(outage)
+    FROM (
+        SELECT hashtextextended(owner::text || destination, 0) AS outage
+        FROM (SELECT owner, destination FROM answering UNION SELECT owner, destination FROM failing) AS changing
+        ORDER BY outage
+    ) AS in_order
+), recovered AS (
+    DELETE FROM certpipe.outages o
+    USING answering a
+    WHERE o.organization_id = a.owner AND o.destination = a.destination AND (SELECT count(*) FROM locked) > 0
+    RETURNING a.id, a.destination
+), unavailable AS (
+    INSERT INTO certpipe.outages (organization_id, destination)
+    SELECT owner, destination FROM failing WHERE (SELECT count(*) FROM locked) > 0
+    ON CONFLICT DO NOTHING
+    RETURNING organization_id AS owner, destination
+), news AS MATERIALIZED (
+    SELECT id, 'destination.recovered' AS type, destination FROM recovered
+    UNION ALL
+    SELECT f.id, 'destination.unavailable', f.destination
+    FROM unavailable
+    JOIN failing f USING (owner, destination)
+), judged AS (
+    SELECT h.*, NULL::uuid AS replaces,
+        CASE WHEN h.next IN ('forwarded', 'rejected') THEN coalesce(jsonb_array_length(h.destinations), 0) ELSE 0 END
+            + (SELECT count(*)::integer FROM news n WHERE n.id = h.id) AS aside
+    FROM held h
 ),
 
 -- name: moved
 -- attempt: the tries that the stage has had; a new stage begins at none. due_at: a moment of grace for the fast path,
--- which publishes right after the commit. Every change has its event, whose sequence is the new epoch. Boxes go when
--- nobody may need them any more; a failed upload keeps its box, so that it can be replayed.
+-- which publishes right after the commit. Every change has its event, whose sequence is the new epoch; those aside of it
+-- come before it. Checks are told to nobody. Boxes go when nobody may need them any more; a failed upload keeps its box,
+-- so that it can be replayed.
 moved AS (
     UPDATE certpipe.uploads u
     SET state = j.next,
-        epoch = u.epoch + 1,
+        epoch = u.epoch + 1 + j.aside,
         attempt = CASE
             WHEN j.next IN (u.state, 'failed') THEN u.attempt + 1
             WHEN j.next IN ('rejected', 'superseded') THEN u.attempt
@@ -59,16 +131,20 @@ moved AS (
         END,
         certificate_id = coalesce(j.new_certificate, u.certificate_id),
         facts = coalesce(j.new_facts, u.facts),
-        problems = coalesce(j.new_problems, u.problems),
+        problems = CASE WHEN certpipe.ended(j.next, false) THEN coalesce(j.new_problems, u.problems) ELSE u.problems END,
         warnings = coalesce(j.new_warnings, u.warnings),
         updated_at = now()
     FROM judged j
     WHERE u.id = j.id
     RETURNING u.id, u.epoch, u.attempt, u.state, u.is_check, u.organization_id, u.party_id, u.kind, u.certificate_id,
-        u.accepted_order, u.facts, j.event, j.code
+        u.accepted_order, u.facts, j.event, j.code, j.new_problems, j.destinations, j.replaces, j.aside
 ), told AS (
-    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, stage, code, attempt)
-    SELECT id, epoch, organization_id, event, $12::text, code, nullif(attempt, 0) FROM moved
+    INSERT INTO certpipe.events (
+        subject_id, sequence, organization_id, type, stage, code, attempt, destination, problems, position
+    )
+    SELECT id, epoch, organization_id, event, $13::text, code, nullif(attempt, 0),
+        CASE WHEN state <> 'forwarded' THEN destinations ->> 0 END, new_problems, CASE WHEN is_check THEN 0 END
+    FROM moved
 ), emptied AS (
     DELETE FROM certpipe.sealed_payloads p
     USING moved m
@@ -92,8 +168,8 @@ SELECT id, epoch, state::text AS state, is_check FROM moved
     )
     SELECT p.*
     FROM unnest(
-        $13::uuid[], $14::text[], $15::integer[], $16::bytea[], $17::bytea[], $18::bytea[], $19::bytea[], $20::text[],
-        $21::integer[]
+        $14::uuid[], $15::text[], $16::integer[], $17::bytea[], $18::bytea[], $19::bytea[], $20::bytea[], $21::text[],
+        $22::integer[]
     ) AS p (certificate_id, part, version, ciphertext, nonce, commitment, wrapped_key, key_id, key_version)
     WHERE p.certificate_id = ANY (ARRAY(SELECT m.certificate_id FROM moved m WHERE m.state = 'encrypted'))
 )
@@ -117,8 +193,11 @@ FOR NO KEY UPDATE
     UPDATE certpipe.certificates c
     SET replaced_at = now()
     FROM moved m
-    WHERE m.state = 'stored' AND c.party_id = m.party_id AND c.kind = m.kind AND c.replaced_at IS NULL
-    RETURNING c.id
+    WHERE c.id = m.replaces
+    RETURNING c.id, m.id AS by, m.epoch - 1 AS sequence, c.organization_id
+), told_aside AS (
+    INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, stage, certificate_id)
+    SELECT by, sequence, organization_id, 'certificate.replaced', $13::text, id FROM replaced
 ), stored AS (
     INSERT INTO certpipe.certificates (
         id, organization_id, party_id, kind, upload_id, version, accepted_order, facts
@@ -139,12 +218,30 @@ SELECT id, epoch, state::text AS state, is_check FROM moved
 
 -- name: settle_forward
 -- with: held
--- with: as_asked
+-- with: by_destination
 -- with: moved
-, received AS (
+, told_aside AS (
+    INSERT INTO certpipe.events (
+        subject_id, sequence, organization_id, type, stage, code, attempt, destination, problems
+    )
+    SELECT m.id, m.epoch - m.aside + row_number() OVER (PARTITION BY m.id ORDER BY n.destination) - 1, m.organization_id,
+        n.type, $13::text, b.code, b.attempt, n.destination, b.problems
+    FROM news n
+    JOIN moved m ON m.id = n.id
+    LEFT JOIN LATERAL (
+        SELECT m.code, m.attempt, m.new_problems AS problems WHERE n.type = 'destination.unavailable'
+    ) AS b ON true
+    UNION ALL
+    SELECT m.id, m.epoch - jsonb_array_length(m.destinations) + d.turn - 1, m.organization_id,
+        CASE m.state WHEN 'forwarded' THEN 'destination.forwarded' ELSE 'destination.rejected' END,
+        $13::text, m.code, nullif(m.attempt, 0), d.destination, m.new_problems
+    FROM moved m
+    CROSS JOIN LATERAL jsonb_array_elements_text(m.destinations) WITH ORDINALITY AS d (destination, turn)
+    WHERE m.state IN ('forwarded', 'rejected')
+), received AS (
     INSERT INTO certpipe.handoffs (upload_id, destination, received_at, confirmed_by, reference)
     SELECT r.*
-    FROM unnest($13::uuid[], $14::text[], $15::timestamptz[], $16::text[], $17::text[])
+    FROM unnest($14::uuid[], $15::text[], $16::timestamptz[], $17::text[], $18::text[])
         AS r (upload_id, destination, received_at, confirmed_by, reference)
     WHERE r.upload_id = ANY (ARRAY(SELECT m.id FROM moved m WHERE m.state = 'forwarded'))
     ON CONFLICT (upload_id, destination) DO UPDATE

@@ -6,7 +6,8 @@ SELECT u.id, u.organization_id, u.party_id, u.kind::text AS kind, u.state::text 
     u.certificate_id, u.facts, u.problems, u.warnings,
     (
         SELECT coalesce(json_agg(json_build_object(
-            'sequence', e.sequence, 'type', e.type, 'at', e.at, 'stage', e.stage, 'code', e.code, 'attempt', e.attempt
+            'sequence', e.sequence, 'type', e.type, 'at', e.at, 'stage', e.stage, 'code', e.code, 'attempt', e.attempt,
+            'destination', e.destination
         ) ORDER BY e.sequence), '[]')
         FROM certpipe.events e
         WHERE e.subject_id = u.id
