@@ -18,6 +18,8 @@ COMMANDS = {
     "serve": Entry("certpipe.cli.serve:serve", "Run the doors, with the dialects of these vendors."),
     "org": Entry("certpipe.cli.org:app", "Organizations and their AMQP producers."),
     "party": Entry("certpipe.cli.party:app", "Parties: whom certificates belong to."),
+    "webhooks": Entry("certpipe.cli.webhooks:app", "Webhook endpoints, their deliveries, and a trial of a receiver."),
+    "listen": Entry("certpipe.cli.listen:listen", "Print events as they happen, and post them to your receiver."),
     "token": Entry("certpipe.cli.token:token", "Issue a development token."),
     "keys": Entry("certpipe.cli.keys:app", "The key files: make them, list them."),
     "migrate": Entry("certpipe.cli.migrate:migrate", "Bring the database's schema up to date."),

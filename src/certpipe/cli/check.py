@@ -1,6 +1,6 @@
 """`certpipe check`: prove a bundle here and now, or at any date. Nothing leaves the machine."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ import typer
 
 from certpipe.cli.failure import CommandError, ExitCode
 from certpipe.cli.files import read_bytes, read_password
-from certpipe.cli.options import Json, PasswordFile, PasswordStdin
+from certpipe.cli.options import Json, PasswordFile, PasswordStdin, parse_instant
 from certpipe.cli.problems import fault_lines
 from certpipe.cli.show import show_facts, show_json
 from certpipe.core.bundle import Bundle
@@ -24,15 +24,6 @@ from schemas.base import Kind
 
 _TOLD = ("code", "field", "message_es", "message_en", "hint")
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
-
-
-def _instant(text: str) -> datetime:
-    """A date (its first instant) or an instant of ISO 8601; UTC where it names no offset."""
-    try:
-        instant = datetime.fromisoformat(text.strip())
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter("give a date or an instant in UTC, like 2024-01-31 or 2024-01-31T18:00:00Z") from error
 
 
 def _rfc(text: str) -> str:
@@ -56,7 +47,7 @@ def check(
     ] = Environment.PRODUCTION,
     at: Annotated[
         datetime | None,
-        typer.Option("--at", metavar="DATE", parser=_instant, help="A date or an instant in UTC; else now."),
+        typer.Option("--at", metavar="DATE", parser=parse_instant, help="A date or an instant in UTC; else now."),
     ] = None,
     anchors: Annotated[
         Path | None,

@@ -1,8 +1,8 @@
 """A small client of the HTTP API: one session, no proxy from the environment, no redirect followed."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -47,26 +47,51 @@ class Client:
         headers = {"If-None-Match": etag} if etag else {}
         return await self._send("GET", path, params=params, headers=headers, patience=patience)
 
-    async def put(self, path: str, document: Mapping[str, Any]) -> Answer:
-        """PUT a JSON document."""
-        return await self._send("PUT", path, json=document)
-
     async def post(self, path: str, form: aiohttp.FormData, headers: Mapping[str, str]) -> Answer:
         """POST a multipart form."""
         return await self._send("POST", path, data=form, headers=headers)
 
+    async def ask(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> Answer:
+        """Any other request: with a JSON document, or with none."""
+        return await self._send(method, path, json=document)
+
+    async def stream(
+        self, path: str, params: Mapping[str, str], headers: Mapping[str, str], *, patience: float
+    ) -> AsyncGenerator[bytes, None]:
+        """GET a stream of events, as its bytes come. `patience`: seconds for which the server may be silent."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=patience)
+        wanted = {"Accept": "text/event-stream, application/problem+json", **headers}
+        with self._told(patience):
+            async with self._session.get(
+                self._url + path, params=params, headers=wanted, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != HTTPStatus.OK or response.content_type != "text/event-stream":
+                    self._answer(response, await self._content(response))
+                    raise self._stranger(response)
+                async for chunk in response.content.iter_any():
+                    yield chunk
+
     async def _send(self, method: str, path: str, *, patience: float = PATIENCE, **options: Any) -> Answer:
         timeout = aiohttp.ClientTimeout(total=patience)
-        try:
+        with self._told(patience):
             async with self._session.request(
                 method, self._url + path, timeout=timeout, allow_redirects=False, **options
             ) as response:
-                content = bytearray()
-                async for chunk in response.content.iter_any():
-                    content += chunk
-                    if len(content) > MOST_ANSWER:
-                        raise self._unreachable("its answer does not end")
-                return self._answer(response, bytes(content))
+                return self._answer(response, await self._content(response))
+
+    async def _content(self, response: aiohttp.ClientResponse) -> bytes:
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > MOST_ANSWER:
+                raise self._unreachable("its answer does not end")
+        return bytes(content)
+
+    @contextmanager
+    def _told(self, patience: float) -> Iterator[None]:
+        """Turn what the network does into sentences."""
+        try:
+            yield
         except TimeoutError as error:
             raise self._unreachable(f"said nothing for {patience:.0f} seconds") from error
         except aiohttp.ClientConnectorCertificateError as error:
@@ -85,17 +110,20 @@ class Client:
             exit_code=ExitCode.UNREACHABLE,
         )
 
+    def _stranger(self, response: aiohttp.ClientResponse) -> CommandError:
+        return CommandError(
+            f"what answers at {self._url} is not certpipe"
+            f" (HTTP {response.status}, {response.content_type or 'no content type'}).",
+            hint="look at the address: a proxy, or another server, stands there.",
+            exit_code=ExitCode.UNREACHABLE,
+        )
+
     def _answer(self, response: aiohttp.ClientResponse, content: bytes) -> Answer:
         if response.status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             return Answer(response.status, response.headers, None)
         document = _document(content) if "json" in response.content_type else None
         if document is None:
-            raise CommandError(
-                f"what answers at {self._url} is not certpipe"
-                f" (HTTP {response.status}, {response.content_type or 'no content type'}).",
-                hint="look at the address: a proxy, or another server, stands there.",
-                exit_code=ExitCode.UNREACHABLE,
-            )
+            raise self._stranger(response)
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise refusal(response.status, document, response.headers.get("Retry-After"))
         return Answer(response.status, response.headers, document)

@@ -1,6 +1,7 @@
 """The options that several commands share."""
 
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -25,3 +26,12 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     import asyncio  # noqa: PLC0415 - commands that stay on the machine need not pay for it
 
     return asyncio.run(work)
+
+
+def parse_instant(text: str) -> datetime:
+    """A date (its first instant) or an instant of ISO 8601; UTC where it names no offset."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter("give a date or an instant in UTC, like 2024-01-31 or 2024-01-31T18:00:00Z") from error

@@ -10,9 +10,11 @@ HINTS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "give a valid token (--token-file, CERTPIPE_TOKEN); in development, `make up` renews it.",
     HTTPStatus.FORBIDDEN: "the token's subject may not do that; ask an owner or an operator.",
     HTTPStatus.NOT_FOUND: "look at the id, and at whose token this is: what is another organization's is unknown.",
-    HTTPStatus.CONFLICT: "the first request with that key still runs; try again in a moment.",
     HTTPStatus.SERVICE_UNAVAILABLE: "try again a little later.",
     HTTPStatus.TOO_MANY_REQUESTS: "try again a little later.",
+}
+HINTS_BY_CODE: Mapping[str, str] = {
+    "idempotency_in_flight": "the first request with that key still runs; try again in a moment.",
 }
 
 
@@ -27,7 +29,7 @@ def refusal(status: int, document: Mapping[str, Any], retry_after: str | None) -
     else:
         words = dict.fromkeys(clean(document[name]) for name in ("detail", "title") if document.get(name))
         lines.append(f"{' / '.join(words) or 'the server refused it'} {about}")
-    hint = HINTS.get(status)
+    hint = HINTS_BY_CODE.get(code) or HINTS.get(status)
     if retry_after and retry_after.isdigit():
         hint = f"try again in {retry_after} seconds."
     away = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS

@@ -17,23 +17,18 @@ from certpipe.cli.show import show_facts, show_json
 
 def put_one(path: str, document: Mapping[str, Any], url: str | None, token_file: Path | None, *, as_json: bool) -> None:
     """PUT it and print what the server made of it."""
-
-    async def work() -> Answer:
-        async with open_client(connect(url, token_file)) as client:
-            return await client.put(path, document)
-
-    answer = run(work())
+    answer = ask("PUT", path, url, token_file, document)
     _show(answer.document or dict(document), as_json=as_json)
 
 
 def show_one(path: str, url: str | None, token_file: Path | None, *, as_json: bool) -> None:
     """GET it and print it."""
-    _show(run(_get(path, url, token_file)).body, as_json=as_json)
+    _show(ask("GET", path, url, token_file).body, as_json=as_json)
 
 
 def list_them(path: str, columns: Sequence[str], url: str | None, token_file: Path | None, *, as_json: bool) -> None:
     """GET the list and print one thing a line."""
-    document = run(_get(path, url, token_file)).body
+    document = ask("GET", path, url, token_file).body
     if as_json:
         show_json(document)
         return
@@ -45,16 +40,23 @@ def list_them(path: str, columns: Sequence[str], url: str | None, token_file: Pa
         typer.echo("  ".join(clean(row.get(column) or "-") for column in columns))
 
 
+def ask(
+    method: str, path: str, url: str | None, token_file: Path | None, document: Mapping[str, Any] | None = None
+) -> Answer:
+    """One request to the server, and its answer."""
+
+    async def work() -> Answer:
+        async with open_client(connect(url, token_file)) as client:
+            return await client.ask(method, path, document)
+
+    return run(work())
+
+
 def segment(text: str, what: str) -> str:
     """One segment of a path, escaped."""
     if not text or len(text) > 255 or text in {".", ".."} or not text.isprintable():  # noqa: PLR2004 - said below
         raise CommandError(f"that {what} cannot be.", hint=f"a {what} has 1 to 255 printable characters.")
     return quote(text, safe="")
-
-
-async def _get(path: str, url: str | None, token_file: Path | None) -> Answer:
-    async with open_client(connect(url, token_file)) as client:
-        return await client.get(path)
 
 
 def _show(document: Mapping[str, Any], *, as_json: bool) -> None:

@@ -14,11 +14,12 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `body`: a contract, a document, or text that is no JSON."""
+    """One answer. `body`: a contract, a document, or text that is no JSON. `kind`: of such text."""
 
     status: int = 200
     body: BaseModel | dict[str, Any] | str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    kind: str = "text/html"
 
     def response(self) -> web.Response:
         if isinstance(self.body, BaseModel):
@@ -31,7 +32,7 @@ class Reply:
         if isinstance(self.body, dict):
             kind = "application/problem+json" if self.status >= 400 else "application/json"
             return web.Response(status=self.status, text=json.dumps(self.body), headers=self.headers, content_type=kind)
-        return web.Response(status=self.status, text=self.body or "", headers=self.headers, content_type="text/html")
+        return web.Response(status=self.status, text=self.body or "", headers=self.headers, content_type=self.kind)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tests.unit.cli.samples import ORGANIZATION, PARTY, UPLOAD
 
 ID = str(UPLOAD)
 FILES = ("cer", "key", "--password-file", "password")
+ADDRESS = "https://erp.example.com/certpipe"
 SAID = ("--rfc", "EKU9003173C9", "--name", "Kemper")
 ASKING = [
     ("upload", *FILES, "--kind", "fiel"),
@@ -26,8 +27,26 @@ ASKING = [
     ("party", "put", ID, "--organization", ID, "--kind", "entry", *SAID),
     ("party", "show", ID),
     ("party", "list"),
+    ("webhooks", "add", ADDRESS, "--organization", ID),
+    ("webhooks", "list"),
+    ("webhooks", "show", ID),
+    ("webhooks", "change", ID, "--every-type"),
+    ("webhooks", "enable", ID),
+    ("webhooks", "disable", ID),
+    ("webhooks", "remove", ID),
+    ("webhooks", "rotate", ID),
+    ("webhooks", "revoke", ID),
+    ("webhooks", "ping", ID),
+    ("webhooks", "deliveries", ID),
+    ("webhooks", "replay", ID, "1"),
+    ("listen",),
 ]
 """Every command that asks the server."""
+HEADED = (("webhooks", "add", ADDRESS, "--organization", ID), ("webhooks", "change", ID))
+SECRET = (("webhooks", "add", ADDRESS, "--organization", ID), ("webhooks", "rotate", ID))
+SIGNING = (("webhooks", "test", "http://127.0.0.1:1/"), ("listen", "--forward-to", "http://127.0.0.1:1/"))
+ENDPOINTS = ("show", "change", "enable", "disable", "remove", "rotate", "revoke", "ping", "deliveries", "replay")
+NO_ADDRESSES = ("nowhere", "ftp://127.0.0.1/", "http://", "http://[::1", "http://h:port/", "http://u:p@127.0.0.1/")
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
     # missing
@@ -51,11 +70,20 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("topology", "apply"), "certpipe_amqp_url"),
     (("topology", "verify"), "certpipe_amqp_url"),
     (("token",), "make up"),
+    (("webhooks",), "usage"),
+    (("webhooks", "add"), "address"),
+    (("webhooks", "show"), "id"),
+    (("webhooks", "change", ID), "nothing is to be changed"),
+    (("webhooks", "replay", ID), "--failed"),
+    (("webhooks", "test"), "address"),
     # unknown, with the nearest match
     (("org", "lst"), "did you mean 'list'"),
     (("party", "pot"), "did you mean 'put'"),
     (("keys", "lits"), "did you mean 'list'"),
     (("topology", "aply"), "did you mean 'apply'"),
+    (("webhooks", "lst"), "did you mean 'list'"),
+    (("webhooks", "add", ADDRESS, "--tpye", "x"), "--type"),
+    (("listen", "--forwrd-to", "x"), "--forward-to"),
     (("upload", *FILES, "--kimd", "fiel"), "--kind"),
     (("status", "--stat", "stored"), "--state"),
     (("doctor", "--jsn"), "--json"),
@@ -97,7 +125,38 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("check", *FILES, "--kind", "efirma"), "--kind"),
     (("check", *FILES, "--at", "tomorrow"), "--at"),
     (("check", *FILES, "--rfc", "X"), "--rfc"),
+    *((("webhooks", name, "mine"), "id") for name in ENDPOINTS),
+    (("webhooks", "add", ADDRESS, "--organization", "mine"), "--organization"),
+    (("webhooks", "add", ADDRESS, "--type", "certificate.stord"), "'certificate.stored'"),
+    (("webhooks", "list", "--organization", "mine"), "--organization"),
+    (("webhooks", "change", ID, "--type", "upload.failed", "--every-type"), "contradict"),
+    (("webhooks", "change", ID, "--headers-file", "cer", "--no-headers"), "contradict"),
+    (("webhooks", "rotate", ID, "--overlap-hours", "169"), "--overlap-hours"),
+    (("webhooks", "ping", ID, "--wait", "long"), "--wait"),
+    (("webhooks", "deliveries", ID, "--state", "lost"), "--state"),
+    (("webhooks", "deliveries", ID, "--limit", "101"), "--limit"),
+    (("webhooks", "deliveries", ID, "--cursor", "0"), "--cursor"),
+    (("webhooks", "replay", ID, "0"), "delivery"),
+    (("webhooks", "replay", ID, "1", "--failed"), "not clear"),
+    (("webhooks", "replay", ID, "--failed", "--since", "2026-01-01"), "not clear"),
+    (("webhooks", "replay", ID, "--failed", "--until", "2026-01-01"), "not clear"),
+    (("webhooks", "replay", ID, "--since", "tomorrow"), "--since"),
+    *((("webhooks", "test", address), "the receiver's address") for address in NO_ADDRESSES),
+    *((("listen", "--forward-to", address), "the receiver's address") for address in NO_ADDRESSES),
+    (("webhooks", "test", "http://127.0.0.1:1/", "--type", "nothing"), "--type"),
+    (("listen", "--organization", "mine"), "--organization"),
+    (("listen", "--type", "nothing"), "--type"),
+    (("listen", "--secret-file", "secret"), "--forward-to"),
     # files
+    *(((*command, "--headers-file", "none"), "does not exist") for command in HEADED),
+    *(((*command, "--headers-file", "empty"), "is empty") for command in HEADED),
+    *(((*command, "--headers-file", "password"), "line 1 of password is not a header") for command in HEADED),
+    *(((*command, "--headers-file", "twice"), "line 2 of twice names a header twice") for command in HEADED),
+    *(((*command, "--secret-file", "cer"), "exists already") for command in SECRET),
+    *(((*command, "--secret-file", "none/secret"), "cannot be made") for command in SECRET),
+    *(((*command, "--secret-file", "password"), "no secret of a webhook") for command in SIGNING),
+    *(((*command, "--secret-file", "none/secret"), "cannot be made") for command in SIGNING),
+    *(((*command, "--secret-file", "."), "is a folder") for command in SIGNING),
     (("upload", "none", "key"), "does not exist"),
     (("upload", ".", "key"), "is a folder"),
     (("upload", "empty", "key"), "is empty"),
@@ -129,6 +188,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
 @pytest.fixture(autouse=True)
 def _no_servers(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (files / "large").write_bytes(b"x" * 65_537)
+    (files / "twice").write_text("X-Api-Key: a\nx-api-key: b\n")
     for name in ("CERTPIPE_DATABASE_URL", "CERTPIPE_AMQP_URL", "CERTPIPE_ENVIRONMENT", "CERTPIPE_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
 
@@ -176,10 +236,17 @@ def test_what_the_server_refuses_is_told(
     words: str,
 ) -> None:
     monkeypatch.setattr("certpipe.cli.follow.MOST_FAILURES", 0)
-    for method in ("GET", "POST", "PUT"):
-        for path in ("uploads", f"uploads/{ID}", "organizations", f"organizations/{ID}", "parties", f"parties/{ID}"):
+    resources = ("uploads", "organizations", "parties", "webhooks")
+    of_endpoints = ("rotate", "revoke", "ping", "deliveries", "deliveries/1/replay")
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        for path in (
+            *resources,
+            *(f"{name}/{ID}" for name in resources),
+            *(f"webhooks/{ID}/{x}" for x in of_endpoints),
+        ):
             api.answers(f"{method} /v1/{path}", reply)
     api.answers(f"PUT /v1/organizations/{ID}/producers/erp", reply)
+    api.answers("GET /v1/events", reply)
     result = run(*command)
     assert result.exit_code == code, result.output
     assert words in result.stderr.lower()
