@@ -64,6 +64,7 @@ def test_each_role_is_given_the_secrets_of_its_security_context_alone(compose: d
         "validate": {"./secrets/validate"},
         "encrypt": {"./secrets/encrypt"},
         "forward": {"./secrets/forward", "sw_password"},
+        "notify": {"./secrets/notify"},
         "persist": set(),
         "sweeper": set(),
         "migrate": set(),
@@ -77,10 +78,10 @@ def test_keys_are_mounted_read_only(compose: dict[str, Any]) -> None:
             assert volume.endswith(":/keys:ro"), (name, volume)
 
 
-def test_only_forward_reaches_out_and_only_the_doors_are_published(compose: dict[str, Any]) -> None:
+def test_only_forward_and_notify_reach_out_and_only_the_doors_are_published(compose: dict[str, Any]) -> None:
     services = compose["services"]
     assert compose["networks"]["inside"] == {"internal": True}
-    assert {name for name, service in services.items() if "outside" in service["networks"]} == {"forward"}
+    assert {name for name, service in services.items() if "outside" in service["networks"]} == {"forward", "notify"}
     assert {name for name, service in services.items() if "doors" in service["networks"]} == {"ingress", "rabbitmq"}
     assert {name for name, service in services.items() if "ports" in service} == {"ingress", "rabbitmq"}
     for name in ("ingress", "rabbitmq"):

@@ -8,7 +8,8 @@ if __name__ == "__main__":
 
 from certpipe.development.up import up
 from certpipe.process import run
-from workers import encrypt, forward, ingress, persist, sweeper, validate
+from workers import encrypt, forward, ingress, notify, persist, sweeper, validate
 
 if __name__ == "__main__":
-    run("all", up(ingress.role, [validate.role, encrypt.role, persist.role, forward.role, sweeper.role]))
+    others = [validate.role, encrypt.role, persist.role, forward.role, notify.role, sweeper.role]
+    run("all", up(ingress.role, others))

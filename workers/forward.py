@@ -1,4 +1,4 @@
-"""Hands certificates to the PACs. Holds the key provider and the PAC's credentials; the only one that reaches out."""
+"""Hands certificates to the PACs. Holds the key provider and the PAC's credentials; reaches out to them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

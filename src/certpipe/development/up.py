@@ -42,6 +42,8 @@ from schemas.base import Kind
 
 TOKEN_DAYS: Final = 30
 _USUAL: Final = Path(".certpipe")
+_LOOPBACK: Final = "127.0.0.0/8,::1/128"
+"""Where a developer's receivers of webhooks listen."""
 
 
 class IngressRole(Protocol):
@@ -168,6 +170,7 @@ def _with_demo(settings: Settings, folder: Path, demo: Demo, identity: Identity,
         "extra_anchors": settings.extra_anchors or demo.anchors,
         "jwks": settings.jwks or str(identity.jwks),
         "jwt_most_hours": TOKEN_DAYS * 24,
+        "webhook_networks": settings.webhook_networks or _LOOPBACK,
         "sw_services_url": simulator_url,
         "sw_api_url": simulator_url,
         "sw_user": "simulated",
