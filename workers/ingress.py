@@ -2,13 +2,14 @@
 
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 
 from certpipe.broker.topology import DEAD, UPLOADS_QUEUE
+from certpipe.crypto.endpoint_sealing import HpkeEndpointSealer
 from certpipe.crypto.keyfiles import load_fingerprint_key
 from certpipe.crypto.sealing import HpkeSealer, SealingKeys
 from certpipe.dialects import DIALECTS
@@ -18,15 +19,19 @@ from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.jwks import JwksFile, KeySource
 from certpipe.ingress.jwks_url import JwksUrl
-from certpipe.ingress.keys import Streams
+from certpipe.ingress.keys import Streams, Webhooks
 from certpipe.ingress.mounting import Mounted, mounted
 from certpipe.ingress.recent import RecentDirectory
 from certpipe.ingress.server import HttpServer
 from certpipe.ingress.streams import Hub
 from certpipe.ingress.tickets import TicketOffice
 from certpipe.ingress.waiting import WaitingRoom
+from certpipe.notify.addresses import parse_networks
+from certpipe.notify.connecting import Lookup
+from certpipe.notify.guard import UrlGuard
 from certpipe.process import Process, RefusedToStart, Service, listening, main
 from certpipe.store.directory import StoreDirectory
+from certpipe.store.endpoints import StoreEndpoints
 from certpipe.store.feed import StoreFeed
 from certpipe.store.hints import StoreHints
 from certpipe.store.intake import StoreIntake
@@ -50,21 +55,24 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
         fingerprint_key=load_fingerprint_key(settings.keys),
         limit=settings.backlog_limit,
     )
-    app = _application(process, service, directory)
-    yield [
-        HttpServer(app, listener or listening(settings.http_host, settings.http_port)),
-        ProducersDoor(
-            inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=64),
-            publisher=process.broker.publisher,
-            service=service,
-            directory=directory,
-            dead_letters=DEAD,
-            clock=process.clock,
-        ),
-    ]
+    with closing(Lookup()) as lookup:
+        app = _application(process, service, directory, _webhooks(process, lookup))
+        yield [
+            HttpServer(app, listener or listening(settings.http_host, settings.http_port)),
+            ProducersDoor(
+                inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=64),
+                publisher=process.broker.publisher,
+                service=service,
+                directory=directory,
+                dead_letters=DEAD,
+                clock=process.clock,
+            ),
+        ]
 
 
-def _application(process: Process, service: IntakeService, directory: RecentDirectory) -> web.Application:
+def _application(
+    process: Process, service: IntakeService, directory: RecentDirectory, webhooks: Webhooks
+) -> web.Application:
     settings = process.settings
     statuses = StoreStatuses(process.database)
 
@@ -90,8 +98,23 @@ def _application(process: Process, service: IntakeService, directory: RecentDire
         readiness=readiness,
         sealing_document=SealingKeys.from_folder(settings.keys).document,
         bytes_in_flight=settings.bytes_in_flight,
+        webhooks=webhooks,
         streams=_streams(process, statuses),
         dialects=_dialects(process),
+    )
+
+
+def _webhooks(process: Process, lookup: Lookup) -> Webhooks:
+    settings = process.settings
+    try:
+        networks = parse_networks(settings.webhook_networks)
+    except ValueError as error:
+        raise RefusedToStart(f"CERTPIPE_WEBHOOK_NETWORKS cannot be used: {error}") from None
+    return Webhooks(
+        endpoints=StoreEndpoints(process.database, process.hinter),
+        sealer=HpkeEndpointSealer.from_folder(settings.keys),
+        guard=UrlGuard(networks, lookup),
+        clock=process.clock,
     )
 
 

@@ -24,13 +24,19 @@ OBJECTS = {
     "/v1/certificates/": "certificate",
     "/v1/organizations/": "organization",
     "/v1/parties/": "branch",
+    "/v1/webhooks/": "webhook",
     "/v1/branches/": "branch",
     "/branches/": "branch",
     "/apps/sw-sapien/": "entry",
     "/organizations/": "party",
 }
-LISTS = {"/v1/uploads", "/v1/certificates", "/v1/organizations", "/v1/parties"}
+LISTS = {"/v1/uploads", "/v1/certificates", "/v1/organizations", "/v1/parties", "/v1/webhooks"}
+OF_ORGANIZATIONS = {"/v1/parties", "/v1/webhooks"}
+RECEIVER = "http://127.0.0.1:9/hook"
+WEBHOOKS = {"CERTPIPE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
 NO_READING = {"/v1/uploads", "/v1/checks"}
+# They do not end: what is told on them to whom, their own tests say.
+STREAMS = {"/v1/events", "/v1/events/ticket"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def _headers(organization: str, key: str) -> dict[str, str]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> AsyncIterator[World]:
-    async with vendors(tmp_path_factory.mktemp("strangers") / "data", database) as running:
+    async with vendors(tmp_path_factory.mktemp("strangers") / "data", database, **WEBHOOKS) as running:
         ids = {kind: await running.party(kind) for kind in ("branch", "entry")}
         ids |= {"party": await running.party("organization"), "organization": running.organization}
         ids["key"] = str(uuid4())
@@ -71,6 +77,10 @@ async def world(tmp_path_factory: pytest.TempPathFactory, database: str) -> Asyn
                 assert answer.status == 200, await answer.text()
             async with owner.get("/v1/uploads", params={"party_id": ids["branch"]}) as answer:
                 (upload,) = (await answer.json())["items"]
+            webhook = {"organization_id": running.organization, "url": RECEIVER, "headers": {"X-Team": "tax"}}
+            async with owner.post("/v1/webhooks", json=webhook) as answer:
+                assert answer.status == 201, await answer.text()
+                ids["webhook"] = (await answer.json())["id"]
         ids |= {"upload": upload["id"], "certificate": upload["certificate_id"]}
         headers = {"Authorization": f"Bearer {running.token('stranger')}"}
         async with aiohttp.ClientSession(running.url, headers=headers, trust_env=False) as stranger:
@@ -84,6 +94,9 @@ def _options(world: World, method: str, path: str, organization: str) -> dict[st
         return {"json": party}
     if path.startswith("/v1/organizations/") and method == "PUT":
         return {"json": {} if "producers" in path else {"rfc": "EKU9003173C9", "name": "Taken over"}}
+    if path.startswith("/v1/webhooks/"):
+        sent = {"PATCH /v1/webhooks/{id}": {"enabled": False}, "POST /v1/webhooks/{id}/replay": {"failed": True}}
+        return {"json": sent.get(f"{method} {path}")}
     options: dict[str, Any] = {"headers": _headers(organization, str(uuid4()))}
     if method in {"POST", "PUT"}:
         options["data"] = _csd(world.running.bundles["csd"])
@@ -110,7 +123,7 @@ async def test_anothers_is_as_unknown_as_a_random_id(world: World, method: str, 
     random, theirs = str(uuid4()), world.ids[kind]
     answers = []
     for each in (random, theirs):
-        address = path.format(id=each, user="erp")
+        address = path.format(id=each, user="erp", delivery="1")
         status, text = await world.asks(method, address, **_options(world, method, path, world.running.elsewhere))
         answers.append((status, _told(text, each)))
     if (method, path) == ("PUT", "/v1/parties/{id}"):  # a random id is a new party of the stranger's own
@@ -142,9 +155,9 @@ async def test_no_list_holds_anything_of_anothers(world: World, path: str) -> No
     status, text = await world.asks("GET", path)
     assert status == 200
     assert not [name for name, each in world.ids.items() if each in text]
-    name = "organization_id" if path == "/v1/parties" else "party_id"
+    name = "organization_id" if path in OF_ORGANIZATIONS else "party_id"
     if path != "/v1/organizations":
-        of = world.ids["organization" if path == "/v1/parties" else "branch"]
+        of = world.ids["organization" if path in OF_ORGANIZATIONS else "branch"]
         assert (await world.asks("GET", path, params={name: of}))[0] == 404
     answers = await world.asks("GET", path, params={"cursor": "ffffffff-ffff-ffff-ffff-ffffffffffff"})
     assert not [name for name, each in world.ids.items() if each in answers[1]]
@@ -162,9 +175,20 @@ async def test_nothing_is_sent_for_anothers_party(world: World, path: str) -> No
     assert (await world.asks("POST", path, data=form))[0] == 404
 
 
+async def test_no_endpoint_is_made_in_anothers_organization(world: World) -> None:
+    assert ("POST", "/v1/webhooks") in OWN
+    answers = []
+    for organization in (str(uuid4()), world.running.organization):
+        body = {"organization_id": organization, "url": RECEIVER}
+        status, text = await world.asks("POST", "/v1/webhooks", json=body)
+        answers.append((status, _told(text, organization)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
 async def test_every_route_is_walked() -> None:
     paths = {path for _, path in OWN + SPOKEN if "{id}" not in path}
-    assert paths == LISTS | NO_READING
+    assert paths == LISTS | NO_READING | STREAMS
 
 
 async def test_a_key_of_anothers_is_a_new_key(world: World) -> None:
@@ -189,3 +213,9 @@ async def test_nothing_of_the_others_was_changed(world: World) -> None:
             assert len((await answer.json())["items"]) == 1
         async with owner.get(f"/v1/certificates/{world.ids['certificate']}") as answer:
             assert (await answer.json())["active"]
+        async with owner.get("/v1/webhooks") as answer:
+            (webhook,) = (await answer.json())["items"]
+        assert (webhook["id"], webhook["url"], webhook["enabled"]) == (world.ids["webhook"], RECEIVER, True)
+        assert webhook["previous_secret_until"] is None
+        async with owner.get(f"/v1/webhooks/{webhook['id']}/deliveries?state=pending") as answer:
+            assert "endpoint.ping" not in await answer.text()

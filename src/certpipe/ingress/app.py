@@ -48,10 +48,10 @@ def create_app(
     directory: Directory,
     authenticator: Authenticator,
     waiting: WaitingRoom,
+    webhooks: Webhooks,
     readiness: Readiness,
     sealing_document: SealingKeysDocument,
     bytes_in_flight: int,
-    webhooks: Webhooks | None = None,
     streams: Streams | None = None,
     seconds_for_a_body: float = SECONDS_FOR_A_BODY,
     routes: Sequence[Route] = ROUTES,
@@ -65,9 +65,7 @@ def create_app(
     app = web.Application(middlewares=[tell_problems])
     app[SERVICE], app[STATUSES], app[DIRECTORY], app[WAITING] = service, statuses, directory, waiting
     app[BODIES] = Bodies(BytesInFlight(bytes_in_flight), seconds=seconds_for_a_body)
-    app[REMOVALS] = removals
-    if webhooks is not None:
-        app[WEBHOOKS] = webhooks
+    app[REMOVALS], app[WEBHOOKS] = removals, webhooks
     if streams is not None:
         app[STREAMS] = streams
         app.on_shutdown.append(_end_streams)
