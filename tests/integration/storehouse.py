@@ -11,7 +11,7 @@ from uuid import UUID
 from certpipe.core.clock import SystemClock
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.directory import Organization, Party, PartyKind
-from certpipe.core.ports.doors import IdempotencyClaim, NewUpload
+from certpipe.core.ports.doors import Follower, IdempotencyClaim, NewUpload
 from certpipe.core.ports.runtime import Advanced, Parked, Postponed, Refused
 from certpipe.core.problems import Problem
 from certpipe.core.uploads import (
@@ -74,6 +74,7 @@ class Storehouse:
         party: UUID | None = None,
         claim: IdempotencyClaim | None = None,
         id: UUID | None = None,  # noqa: A002 - the field's name
+        follower: Follower | None = None,
     ) -> NewUpload:
         return NewUpload(
             id=id or uuid7(),
@@ -86,6 +87,7 @@ class Storehouse:
             box=BOX,
             check=check,
             idempotency=claim,
+            follower=follower,
         )
 
     async def accepted(self, count: int = 1, *, kind: Kind = Kind.CSD, party: UUID | None = None) -> list[UploadRef]:
@@ -173,16 +175,16 @@ def forwarded(ref: UploadRef, *receipts: Receipt) -> Advanced[Forwarded]:
     return Advanced(ref, Forwarded(ref, receipts or (receipt(),)))
 
 
-def refused(ref: UploadRef) -> Refused:
-    return Refused(ref, (PROBLEM,), FACTS, (AWAY,))
+def refused(ref: UploadRef, destination: str | None = None) -> Refused:
+    return Refused(ref, (PROBLEM,), FACTS, (AWAY,), destination)
 
 
-def postponed(ref: UploadRef, delay: float = 60.0) -> Postponed:
-    return Postponed(ref, AWAY, delay)
+def postponed(ref: UploadRef, delay: float = 60.0, destination: str | None = None) -> Postponed:
+    return Postponed(ref, AWAY, delay, destination)
 
 
-def parked(ref: UploadRef) -> Parked:
-    return Parked(ref, AWAY)
+def parked(ref: UploadRef, destination: str | None = None) -> Parked:
+    return Parked(ref, AWAY, destination)
 
 
 def in_order(refs: Sequence[UploadRef], moved: Sequence[UploadRef]) -> list[UploadRef]:

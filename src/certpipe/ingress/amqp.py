@@ -9,11 +9,11 @@ from certpipe.core.clock import Clock
 from certpipe.core.errors import Rejected, Unavailable, place
 from certpipe.core.ports.broker import Delivery, Inbox, Message, Publisher, Settlement
 from certpipe.core.ports.directory import Directory, Producer
-from certpipe.core.ports.doors import IdempotencyConflictError, IdempotencyInFlightError
+from certpipe.core.ports.doors import Follower, IdempotencyConflictError, IdempotencyInFlightError
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.retry import Backoff
 from certpipe.ingress.intake import IntakeService
-from certpipe.ingress.problems import IDEMPOTENCY_CONFLICT, NOT_IN_CLEAR, UNKNOWN_PRODUCER
+from certpipe.ingress.problems import IDEMPOTENCY_CONFLICT, NOT_IN_CLEAR, NOWHERE_TO_FOLLOW, UNKNOWN_PRODUCER
 from certpipe.ingress.producing import content_of, parse_message, without_secrets
 from certpipe.ingress.refusal import RefusedError
 from schemas.upload import UploadMessage, UploadReply
@@ -95,7 +95,7 @@ class ProducersDoor:
         try:
             producer = await self._producer(delivery)
             message = parse_message(delivery.body)
-            return await self._take(message, producer)
+            return await self._take(message, producer, _follower(delivery) if message.follow else None)
         except (Unavailable, IdempotencyInFlightError):
             return None
         except IdempotencyConflictError:
@@ -113,7 +113,7 @@ class ProducersDoor:
             raise RefusedError(UNKNOWN_PRODUCER)
         return producer
 
-    async def _take(self, message: UploadMessage, producer: Producer) -> Verdict:
+    async def _take(self, message: UploadMessage, producer: Producer, follower: Follower | None) -> Verdict:
         if message.clear is not None and not producer.may_send_clear:
             raise RefusedError(NOT_IN_CLEAR)
         accepted = await self.service.take(
@@ -123,6 +123,7 @@ class ProducersDoor:
             party_id=message.party_id,
             kind=message.kind,
             door=DOOR,
+            follower=follower,
         )
         return Verdict(Settlement.ACK, UploadReply(accepted=True, upload_id=accepted.ref.id))
 
@@ -158,6 +159,13 @@ def _refusal(delivery: Delivery, message: UploadMessage | None, problems: Sequen
     reply = UploadReply(accepted=False, upload_id=upload_id, problems=tuple(problem.view() for problem in problems))
     kept = without_secrets(delivery.body)
     return Verdict(Settlement.DEAD_LETTER if kept is None else Settlement.ACK, reply, kept)
+
+
+def _follower(delivery: Delivery) -> Follower:
+    """Raises `RefusedError` where nothing may be told to."""
+    if not _wants_reply(delivery):
+        raise RefusedError(NOWHERE_TO_FOLLOW)
+    return Follower(delivery.reply_to or "", delivery.correlation_id)
 
 
 def _wants_reply(delivery: Delivery) -> bool:

@@ -10,7 +10,7 @@ from certpipe.core.errors import Rejected, Unavailable
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.custody import Sealer
 from certpipe.core.ports.directory import Directory, Party, Producer
-from certpipe.core.ports.doors import Accepted, IdempotencyClaim, Intake, NewUpload
+from certpipe.core.ports.doors import Accepted, Follower, IdempotencyClaim, Intake, NewUpload
 from certpipe.core.ports.runtime import Backlog, Dispatcher
 from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.core.uploads import Box, BoxBinding
@@ -91,11 +91,20 @@ class IntakeService:
         )
 
     async def take(
-        self, upload_id: UUID, content: Box | Bundle, *, producer: Producer, party_id: UUID, kind: Kind, door: str
+        self,
+        upload_id: UUID,
+        content: Box | Bundle,
+        *,
+        producer: Producer,
+        party_id: UUID,
+        kind: Kind,
+        door: str,
+        follower: Follower | None = None,
     ) -> Accepted:
         """Take a producer's upload in under the producer's own id: a box as it is, a bundle sealed here.
 
-        The same id with the same content is the same upload. Raises as `submit` does.
+        The same id with the same content is the same upload, and is followed as its first message asked. Raises as
+        `submit` does.
         """
         party = await self.directory.party(party_id)
         if party is None or party.organization_id != producer.organization_id:
@@ -112,6 +121,7 @@ class IntakeService:
                 submitted_by=producer.user,
                 box=content if isinstance(content, Box) else self.sealer.seal(content, binding),
                 idempotency=self._claim(door, str(upload_id), party, kind, content),
+                follower=follower,
             )
         )
 

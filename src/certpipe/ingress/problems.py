@@ -190,6 +190,13 @@ MALFORMED_MESSAGE = Problem(
     "The message does not follow the schema of certpipe.uploads",
     hint="The schema is UploadMessage.json, and the exchange is described in asyncapi.json, of schemas/published",
 )
+NOWHERE_TO_FOLLOW = Problem(
+    "nowhere_to_follow",
+    "Para seguir una carga, el mensaje debe indicar en reply_to una cola a la que certpipe pueda escribir",
+    "To follow an upload, the message must name in reply_to a queue that certpipe may write to",
+    field="follow",
+    hint="Set the `reply_to` property to a queue of yours, whose name does not begin with `certpipe.`",
+)
 
 # What aiohttp itself says no with.
 OF_AIOHTTP: Mapping[int, Problem] = MappingProxyType(

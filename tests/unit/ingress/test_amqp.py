@@ -11,8 +11,10 @@ import pytest
 
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.broker import Delivery, Settlement
+from certpipe.core.ports.doors import Follower
 from certpipe.core.retry import Backoff
 from certpipe.ingress.amqp import ProducersDoor
+from certpipe.ingress.problems import NOWHERE_TO_FOLLOW
 from schemas.status import Stage
 from schemas.upload import UploadReply
 from tests.fakes import HandClock, MemoryInbox, MemoryPublisher
@@ -261,6 +263,40 @@ async def test_nothing_is_answered_into_a_queue_of_ours(reply_to: str | None) ->
     async with running() as room:
         assert await room.end_of(room.message(), reply_to=reply_to) is Settlement.ACK
         assert room.publisher.published == []
+
+
+async def test_an_upload_is_followed_where_the_answer_goes_when_that_is_asked_for_and_not_otherwise() -> None:
+    async with running() as room:
+        for follow in (True, False, None):
+            assert await room.end_of(room.message(follow=follow)) is Settlement.ACK
+        followers = [upload.follower for upload in room.scene.store.rows.values()]
+        assert followers == [Follower("answers", "c-1"), None, None]
+
+
+@pytest.mark.parametrize("reply_to", [None, "", "certpipe.validate.v1"])
+async def test_an_upload_that_is_to_be_followed_into_nowhere_is_refused_by_field(
+    reply_to: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running() as room:
+        assert await room.end_of(room.message(follow=True), reply_to=reply_to) is Settlement.DEAD_LETTER
+        assert room.publisher.published == []
+        assert not room.scene.store.rows
+    assert "nowhere_to_follow" in caplog.text
+    assert NOWHERE_TO_FOLLOW.field == "follow"
+
+
+async def test_who_is_not_known_is_told_that_before_anything_else() -> None:
+    async with running() as room:
+        await room.end_of(room.message(follow=True), user="stranger")
+        assert room.codes == ["unknown_producer"]
+
+
+@pytest.mark.parametrize("follow", ["true", 1, None])
+async def test_following_is_asked_for_by_a_boolean_alone(follow: object) -> None:
+    async with running() as room:
+        body = json.dumps({**room.message(), "follow": follow}).encode()
+        assert await room.end_of(body) is Settlement.DEAD_LETTER
+        assert {problem.field for problem in room.reply.problems} == {None, "follow"}
 
 
 async def test_an_answer_that_cannot_be_delivered_changes_nothing() -> None:

@@ -2,10 +2,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from certpipe.core.errors import Rejected, Unavailable, Uncertain
+from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ports.broker import Delivery, Settlement
-from certpipe.core.ports.runtime import Advanced, Parked, Postponed, Refused
+from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Refused
 from certpipe.core.problems import Problem
+from certpipe.runtime.outcomes import RetryPolicy, Tries, outcome_of
 from certpipe.runtime.worker import PARK_AT, Worker
 from schemas.messages import StageMessage, UploadRef
 from schemas.status import Actor, Stage
@@ -99,6 +100,33 @@ async def test_a_no_that_only_the_operator_can_mend_parks_the_upload_so_that_not
     fault = replace(NO, actor=Actor.OPERATOR)
     assert await bench.run(lambda _: Rejected(fault), delivery(damaged)) == [Settlement.ACK]
     assert bench.ledger.written[damaged] == Parked(damaged, fault)
+
+
+def _at_pac(error: CertpipeError) -> CertpipeError:
+    error.destination = "pac"
+    return error
+
+
+async def test_whoever_did_not_take_an_upload_is_written_down_with_its_end() -> None:
+    bench, operators = Bench(), replace(NO, actor=Actor.OPERATOR)
+    refused, parked, away, unknown, given_up = refs = [ref() for _ in range(5)]
+    results: dict[UploadRef, CertpipeError] = {
+        refused: Rejected(NO),
+        parked: Rejected(operators),
+        away: Unavailable(AWAY, retry_after=77),
+        unknown: Uncertain(AWAY),
+    }
+    await bench.run(lambda each: _at_pac(results.get(each, Unavailable(AWAY))), delivery(*refs))
+    written = bench.ledger.written
+    assert written[refused] == Refused(refused, (NO,), destination="pac")
+    assert written[parked] == Parked(parked, operators, "pac")
+    assert written[away] == Postponed(away, AWAY, 77, "pac")
+    for each in (unknown, given_up):
+        outcome = written[each]
+        assert isinstance(outcome, Postponed)
+        assert outcome.destination == "pac"
+    last: Outcome[str] = outcome_of(given_up, Tries(all=900), _at_pac(Unavailable(AWAY)), RetryPolicy())
+    assert last == Parked(given_up, AWAY, "pac")
 
 
 async def test_a_stale_delivery_is_acknowledged_and_changes_nothing() -> None:

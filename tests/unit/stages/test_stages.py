@@ -66,9 +66,14 @@ async def encrypted(validated: Validated, run: Run[Bundle] = here) -> Encrypted:
 class Destination:
     """A connector whose answers are given; it remembers what it was asked."""
 
-    name = "pac"
-
-    def __init__(self, *, sends: Sequence[Receipt | CertpipeError] = (), finds: Sequence[Receipt | None] = ()) -> None:
+    def __init__(
+        self,
+        name: str = "pac",
+        *,
+        sends: Sequence[Receipt | CertpipeError] = (),
+        finds: Sequence[Receipt | CertpipeError | None] = (),
+    ) -> None:
+        self.name = name
         self.sends, self.finds, self.asked = list(sends), list(finds), list[str]()
         self.got: Bundle | None = None
 
@@ -78,14 +83,17 @@ class Destination:
     async def send(self, bundle: Bundle, _facts: CertificateFacts, /) -> Receipt:
         self.asked.append("send")
         self.got = bundle
-        answer = self.sends.pop(0)
-        if isinstance(answer, CertpipeError):
-            raise answer
-        return answer
+        return answered(self.sends.pop(0))
 
     async def find(self, _facts: CertificateFacts, /) -> Receipt | None:
         self.asked.append("find")
-        return self.finds.pop(0)
+        return answered(self.finds.pop(0))
+
+
+def answered(answer: T | CertpipeError) -> T:
+    if isinstance(answer, CertpipeError):
+        raise answer
+    return answer
 
 
 RECEIPT = Receipt("pac", NOW, "answer", "ref")
@@ -171,10 +179,31 @@ async def test_a_lost_answer_is_looked_up_and_never_sent_again_blindly(validate:
     assert lost.asked == ["send", "find"]
 
 
+@pytest.mark.parametrize("no", [Rejected(AWAY), Unavailable(AWAY), Uncertain(AWAY)])
+async def test_whatever_a_destination_raises_is_told_with_its_name(
+    validate: Validate, csd: Bundle, no: CertpipeError
+) -> None:
+    connectors = {"good": Destination("good", sends=[RECEIPT]), "bad": Destination("bad", sends=[no], finds=[None])}
+    with pytest.raises(type(no)) as told:
+        await Forward(EnvelopeUnwrapper(PROVIDER), connectors)(await stored(validate, csd))
+    assert told.value.destination == "bad"
+
+
+async def test_a_destination_that_cannot_be_looked_at_is_told_of_too(validate: Validate, csd: Bundle) -> None:
+    upload = replace(await stored(validate, csd), open_intents=frozenset({"pac"}))
+    for sends in ([], [Uncertain(AWAY)]):
+        blind = Destination(sends=sends, finds=[Unavailable(AWAY)])
+        with pytest.raises(Unavailable) as told:
+            await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": blind})(upload)
+        assert told.value.destination == "pac"
+        upload = replace(upload, open_intents=frozenset())
+
+
 async def test_without_a_destination_the_upload_waits_for_the_operator(validate: Validate, csd: Bundle) -> None:
     with pytest.raises(Unavailable) as away:
         await Forward(EnvelopeUnwrapper(PROVIDER), {})(await stored(validate, csd))
     assert away.value.problems[0].code == "no_destination"
+    assert away.value.destination is None
 
 
 def test_the_pipeline_is_a_chain_of_all_stages() -> None:
