@@ -208,6 +208,9 @@ async def test_a_refusal_tells_its_problems_and_a_failure_no_certificate(databas
         telling = Toldhouse(house)
         (first, second) = await house.accepted(2)
         await house.validate.settle([refused(first), parked(second)])
+        await house.database.execute(
+            "UPDATE certpipe.events e SET problems = u.problems FROM certpipe.uploads u WHERE u.id = e.subject_id"
+        )
         rejected, failed = [(await telling.feed.of_upload(ref.id, 0))[-1].event.data for ref in (first, second)]
         assert (rejected.code, [each.code for each in rejected.problems]) == (PROBLEM.code, [PROBLEM.code])
         assert rejected.certificate is not None

@@ -10,11 +10,13 @@ from pydantic import TypeAdapter
 
 from certpipe.core.problems import Problem
 from schemas.status import CertificateFacts, HistoryEntry, ProblemView, ReceiptView
+from schemas.webhooks import AttemptView
 
 _FACTS = TypeAdapter(CertificateFacts)
 _PROBLEMS = TypeAdapter(tuple[ProblemView, ...])
 _HISTORY = TypeAdapter(tuple[HistoryEntry, ...])
 _RECEIPTS = TypeAdapter(tuple[ReceiptView, ...])
+_ATTEMPTS = TypeAdapter(tuple[AttemptView, ...])
 
 T = TypeVar("T")
 
@@ -52,6 +54,17 @@ def history_of(text: str) -> tuple[HistoryEntry, ...]:
 def receipts_of(text: str) -> tuple[ReceiptView, ...]:
     """What destinations answered."""
     return _RECEIPTS.validate_json(text)
+
+
+def attempt_text(attempt: AttemptView) -> str:
+    """An attempt as JSON text, without what PostgreSQL cannot hold of the answer's."""
+    excerpt = None if attempt.excerpt is None else storable(attempt.excerpt)
+    return attempt.model_copy(update={"excerpt": excerpt}).model_dump_json(exclude_none=True)
+
+
+def attempts_of(text: str) -> tuple[AttemptView, ...]:
+    """The attempts of a delivery."""
+    return _ATTEMPTS.validate_json(text)
 
 
 def storable(text: str) -> str:

@@ -11,9 +11,10 @@ COMMENT ON COLUMN certpipe.events.certificate_id IS 'where it is another than th
 UPDATE certpipe.events SET position = 0;
 CREATE SEQUENCE certpipe.positions;
 CREATE INDEX events_unplaced ON certpipe.events (at, sequence) WHERE position IS NULL;
-CREATE UNIQUE INDEX events_by_position ON certpipe.events (position) WHERE position > 0;
 CREATE INDEX events_by_organization ON certpipe.events (organization_id, position) WHERE position > 0;
-CREATE INDEX events_by_time ON certpipe.events (organization_id, at, position) WHERE position > 0;
+CREATE INDEX events_by_time ON certpipe.events (organization_id, at) WHERE position > 0;
+-- Last: where tables are empty and costs are equal, the planner takes the newest.
+CREATE UNIQUE INDEX events_by_position ON certpipe.events (position) WHERE position > 0;
 ALTER TABLE certpipe.events SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 -- Destinations that have failed uploads of an organization on end, until one succeeds.
@@ -61,7 +62,7 @@ CREATE TABLE certpipe.endpoints (
     CHECK ((disabled_at IS NULL) = (disabled_because IS NULL)),
     CHECK ((previous_kid IS NULL) = (previous_until IS NULL) AND (previous_sealed IS NULL) = (previous_until IS NULL))
 );
-CREATE INDEX endpoints_by_organization ON certpipe.endpoints (organization_id) WHERE removed_at IS NULL;
+CREATE INDEX endpoints_by_organization ON certpipe.endpoints (organization_id);
 
 -- One event to one endpoint. `due_at`: of a pending one, when it is to be sent (again), or its lease ends;
 -- `leased_until`: it is being sent. `attempt` counts all attempts, and guards the settling; `step` those of the present

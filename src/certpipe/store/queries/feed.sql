@@ -12,7 +12,7 @@ LEFT JOIN certpipe.uploads u ON u.id = e.subject_id
 LEFT JOIN certpipe.certificates c ON c.id = e.certificate_id
 
 -- name: last
-SELECT max(position) AS last FROM certpipe.events WHERE position > 0
+SELECT max(position) AS last FROM certpipe.events WHERE position >= 1
 
 -- name: after
 SELECT f.reply_to, f.correlation_id,
@@ -63,7 +63,7 @@ SELECT pg_advisory_xact_lock($1)
 
 -- name: place
 -- The oldest, those of one upload always in the order of their sequences: a transaction that began earlier may have made
--- the later step. To every endpoint that wants them, a ping to its own only, whatever that wants.
+-- the later step. (coalesce: they are found by their key, and not among all that have no place.) To every endpoint that wants them, a ping to its own only, whatever that wants.
 WITH oldest AS MATERIALIZED (
     SELECT subject_id, sequence
     FROM certpipe.events
@@ -75,7 +75,7 @@ WITH oldest AS MATERIALIZED (
         max(e.at) OVER (PARTITION BY e.subject_id ORDER BY e.sequence) AS since
     FROM (SELECT o.subject_id, max(o.sequence) AS sequence FROM oldest o GROUP BY o.subject_id) AS s
     JOIN certpipe.events e ON e.subject_id = s.subject_id AND e.sequence <= s.sequence
-    WHERE e.position IS NULL
+    WHERE coalesce(e.position, -1) < 0
 ), numbered AS MATERIALIZED (
     SELECT n.subject_id, n.sequence, nextval('certpipe.positions') AS place
     FROM (SELECT * FROM candidates ORDER BY since, sequence, subject_id LIMIT $1) AS n
