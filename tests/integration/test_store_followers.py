@@ -1,0 +1,63 @@
+"""Who asked to be told of an upload: written with it, and forgotten some day."""
+
+import asyncio
+from uuid import UUID
+
+from certpipe.core.ids import uuid7
+from certpipe.core.ports.doors import Follower, NewUpload
+from tests.integration.storehouse import Storehouse, refused, storehouse
+
+
+def _followed(house: Storehouse, follower: Follower | None, upload_id: UUID | None = None) -> NewUpload:
+    return house.new(id=upload_id, follower=follower)
+
+
+async def test_who_follows_is_written_with_the_upload_once_and_by_the_first_alone(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        upload = _followed(house, Follower("erp.answers\0", "c-\ud8001"))
+        for again in (upload, _followed(house, Follower("elsewhere", None), upload.id)):
+            assert (await house.intake.accept(again)).ref.id == upload.id
+        alone, nameless = _followed(house, None), _followed(house, Follower("erp.answers", None))
+        await asyncio.gather(*(house.intake.accept(each) for each in (alone, nameless, alone)))
+        rows = await house.database.fetch("SELECT upload_id, reply_to, correlation_id FROM certpipe.followers")
+        assert {tuple(row) for row in rows} == {
+            (upload.id, "erp.answers\N{REPLACEMENT CHARACTER}", "c-?1"),
+            (nameless.id, "erp.answers", None),
+        }
+
+
+async def test_an_upload_that_cannot_be_taken_has_no_follower(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        good, bad = _followed(house, Follower("q", None)), house.new(party=uuid7(), follower=Follower("q", None))
+        await asyncio.gather(*(house.intake.accept(each) for each in (good, bad)), return_exceptions=True)
+        assert await house.count("followers") == await house.count("followers", "upload_id = $1", good.id) == 1
+
+
+async def test_who_follows_is_forgotten_a_day_after_the_end_and_not_before(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs = [(await house.intake.accept(_followed(house, Follower("q", None)))).ref for _ in range(5)]
+        ended, fresh, waiting, _, gone = refs
+        await house.validate.settle([refused(ended), refused(fresh)])
+        ages = {ended: 25, fresh: 23, waiting: 25}
+        for ref, age in ages.items():
+            await house.database.execute(
+                "UPDATE certpipe.uploads SET updated_at = now() - make_interval(hours => $2) WHERE id = $1", ref.id, age
+            )
+        await house.database.execute("DELETE FROM certpipe.uploads WHERE id = $1", gone.id)
+        await house.backlog.sweep()
+        assert await house.count("followers") == 5, "none is looked at before its day"
+        await house.database.execute("UPDATE certpipe.followers SET look_at = now() - interval '1 second'")
+        await house.backlog.sweep()
+        rows = await house.database.fetch("SELECT upload_id FROM certpipe.followers WHERE look_at > now()")
+        assert {row["upload_id"] for row in rows} == {ref.id for ref in refs} - {ended.id, gone.id}
+        assert await house.count("followers") == 3
+
+
+async def test_followers_that_have_piled_up_are_all_swept(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await house.database.execute(
+            "INSERT INTO certpipe.followers (upload_id, reply_to, look_at) "
+            "SELECT gen_random_uuid(), 'q', now() - interval '1 day' FROM generate_series(1, 5001)"
+        )
+        await house.backlog.sweep()
+        assert await house.count("followers") == 0
