@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from ssl import SSLContext
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from certpipe.notify.addresses import Network, forbidden, within
+from certpipe.notify.bounded import BoundedHandler
 
 PORTS: Final = frozenset({443, 8443})
 _KEPT_ALIVE = 4.0
@@ -111,6 +113,15 @@ class _Guarded(AbstractResolver):
         await self._resolver.close()
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Its connections give one answer in bounds; the client has no setting for that."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        factory: Any = partial(BoundedHandler, loop=self._loop)
+        self._factory = factory
+
+
 def guarded_connector(
     networks: Sequence[Network],
     *,
@@ -131,7 +142,7 @@ def guarded_connector(
             raise ForbiddenAddressError("forbidden address")
         return socket.socket(family, kind, protocol)
 
-    return aiohttp.TCPConnector(
+    return _Connector(
         resolver=_Guarded(resolver, networks),
         socket_factory=opened,
         ssl=ssl,

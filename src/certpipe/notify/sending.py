@@ -142,9 +142,9 @@ class Sender:
             response.release()
 
     async def _post(self, url: URL, body: bytes, headers: CIMultiDict[str]) -> aiohttp.ClientResponse:
-        if url.raw_user is not None or url.raw_password is not None:
-            raise ForbiddenAddressError("an address with a user")
-        session = self._sessions.http if url.scheme == "http" else self._sessions.https
+        session = {"https": self._sessions.https, "http": self._sessions.http}.get(url.scheme)
+        if session is None or url.raw_user is not None or url.raw_password is not None:
+            raise ForbiddenAddressError("not https, or with a user")
         return await session.post(url, data=body, headers=headers, timeout=_NO_OTHER, allow_redirects=False)
 
 
