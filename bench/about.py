@@ -28,7 +28,7 @@ async def about(grounds: Grounds, command: str, layout: str) -> Mapping[str, str
     return {
         "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "command": f"`{command}`",
-        "machine": f"{os.cpu_count()} cores, {_processor()}, Linux {platform.release()}",
+        "machine": f"{os.cpu_count()} cores, {processor()}, Linux {platform.release()}",
         "load average before": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
         "PostgreSQL": "{}, fsync {}, synchronous_commit {}".format(*postgres),
@@ -49,6 +49,7 @@ def _versions(python: Path) -> list[str]:
     return done.stdout.split()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Its name, as the kernel tells it."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), sys.platform)

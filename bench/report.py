@@ -105,11 +105,12 @@ def aligned(rows: Sequence[Row]) -> str:
 def markdown(report: Report) -> str:
     """The page `docs/benchmark.md`."""
     about = "\n".join(f"* {name}: {value}" for name, value in report.about.items())
-    tables = "\n".join(_table(rows) for rows in report.tables())
+    tables = "\n".join(table(rows) for rows in report.tables())
     return _PAGE.format(about=about, tables=tables)
 
 
-def _table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row]) -> str:
+    """A table in Markdown."""
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
     return "\n".join((head, "|---" * len(rows[0]) + "|", *body, ""))
 
