@@ -56,7 +56,7 @@ _CARRIED: Mapping[EventType, tuple[int, Mapping[str, Any]]] = MappingProxyType(
     {
         EventType.RECEIVED: (0, {}),
         EventType.VALIDATED: (1, {"certificate": _PROVED}),
-        EventType.ENCRYPTED: (2, {"certificate": _PROVED}),
+        EventType.ENCRYPTED: (2, {"certificate": _NEW}),
         EventType.RETRIED: (5, {"stage": Stage.FORWARD, "attempt": 1, **_TOLD_AWAY}),
         EventType.REJECTED: (
             1,
@@ -68,7 +68,7 @@ _CARRIED: Mapping[EventType, tuple[int, Mapping[str, Any]]] = MappingProxyType(
             },
         ),
         EventType.FAILED: (5, {"stage": Stage.FORWARD, "attempt": 40, **_TOLD_AWAY}),
-        EventType.SUPERSEDED: (3, {"certificate": _PROVED}),
+        EventType.SUPERSEDED: (3, {"certificate": _NEW}),
         EventType.STORED: (4, {"certificate": _NEW}),
         EventType.REPLACED: (3, {"certificate": _OLD, "replaced_by": _CERTIFICATE}),
         EventType.FORWARDED: (9, {"certificate": _NEW}),

@@ -1,7 +1,4 @@
-"""Draws `docs/states.md` from the transition table and the pipeline: `python -m certpipe.cli.drawing`."""
-
-import sys
-from pathlib import Path
+"""Draws `docs/states.md` from the transition table and the pipeline, for `make schemas`."""
 
 from certpipe.core.states import ENDS, TRANSITIONS, WAITS_FOR, State
 
@@ -57,8 +54,3 @@ def states_page() -> str:
             "",
         ]
     )
-
-
-if __name__ == "__main__":
-    page = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/states.md")
-    page.write_text(states_page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes `schemas/published/`: a JSON Schema of every contract, `openapi.json` and `asyncapi.json`.
+"""Writes `schemas/published/` (JSON Schemas of every contract, `openapi.json`, `asyncapi.json`) and pages of `docs/`.
 
 python -m certpipe.cli.schemas            writes what differs
 python -m certpipe.cli.schemas --check    writes nothing, and fails when something differs
@@ -15,6 +15,8 @@ from pkgutil import iter_modules
 from typing import Any
 
 import schemas
+from certpipe.cli.catalogue import with_catalogue
+from certpipe.cli.drawing import states_page
 from certpipe.dialects import DIALECTS
 from certpipe.ingress.asyncapi import asyncapi_document
 from certpipe.ingress.openapi import mode_of, openapi_document
@@ -23,6 +25,7 @@ from certpipe.ingress.routes import ROUTES
 from schemas.base import Contract
 
 PUBLISHED = Path(schemas.__path__[0]) / "published"
+DOCS = PUBLISHED.parents[1] / "docs"
 
 
 def contracts() -> Iterator[type[Contract]]:
@@ -71,14 +74,28 @@ def write(folder: Path = PUBLISHED) -> list[str]:
     return changed
 
 
+def pages(folder: Path = DOCS) -> Mapping[Path, str]:
+    """Pages of the documentation, as far as they are not what the code says, and what they must be."""
+    events = folder / "events.md"
+    wanted = {
+        events: with_catalogue(events.read_text(encoding="utf-8")),
+        folder / "states.md": states_page(),
+    }
+    return {page: text for page, text in wanted.items() if page.read_text(encoding="utf-8") != text}
+
+
 def main() -> int:
     """Exit code 1 when `--check` finds something stale."""
     parser = argparse.ArgumentParser(prog="python -m certpipe.cli.schemas", description="Publish the contracts")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when something is stale")
     check = parser.parse_args().check
-    changed = stale() if check else write()
+    changed = [f"schemas/published/{name}" for name in (stale() if check else write())]
+    for page, text in pages().items():
+        changed.append(f"docs/{page.name}")
+        if not check:
+            page.write_text(text, encoding="utf-8")
     for name in changed:
-        sys.stderr.write(f"{'stale' if check else 'written'}: schemas/published/{name}\n")
+        sys.stderr.write(f"{'stale' if check else 'written'}: {name}\n")
     if check and changed:
         sys.stderr.write("run: make schemas\n")
     return 1 if check and changed else 0
