@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests import servers
@@ -49,12 +49,12 @@ def _install(packages: list[str]) -> str:
     return said
 
 
-def node_modules(folder: Path) -> Path:
-    """A folder with the packages that the Node client imports, and what turns its TypeScript into JavaScript."""
+def node_modules(folder: Path, packages: Sequence[str] = NODE_MODULES) -> Path:
+    """A folder with the packages that a Node client imports: Lummy's, and what turns its TypeScript into JavaScript."""
     flags = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix", str(folder)]
-    done = subprocess.run(["npm", "install", *flags, *NODE_MODULES], capture_output=True, text=True, check=False)
+    done = subprocess.run(["npm", "install", *flags, *packages], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"npm could not install {' '.join(NODE_MODULES)}: {done.stderr.strip()[-500:]}")
+        raise RuntimeError(f"npm could not install {' '.join(packages)}: {done.stderr.strip()[-500:]}")
     return folder
 
 
