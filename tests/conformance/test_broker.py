@@ -197,8 +197,15 @@ async def test_a_message_that_no_queue_takes_is_unavailable_and_its_neighbours_s
     assert broker.publisher.ready
 
 
-async def test_an_event_that_nobody_asked_for_is_no_failure(broker: Broker) -> None:
-    await broker.publisher.publish([Message(topology.EVENTS, "upload.forwarded", b"{}", mandatory=False)])
+async def test_events_that_nobody_asked_for_are_no_failure_and_may_come_again_under_their_own_id(
+    broker: Broker,
+) -> None:
+    key = "0197c000-0000-7000-8000-000000000001.certificate.forwarded"
+    event = Message(topology.EVENTS, key, b"{}", mandatory=False, message_id="evt_1_1")
+    reply = Message("", "gone", b"{}", mandatory=False, message_id="evt_1_1")
+    await broker.publisher.publish([event, reply, event, *work("a")])
+    assert texts(await receive(broker.inbox(VALIDATE, prefetch=10), 1)) == ["a"]
+    assert broker.publisher.ready
 
 
 async def test_the_nameless_exchange_leads_to_a_queue_by_its_name(harness: Harness, broker: Broker) -> None:

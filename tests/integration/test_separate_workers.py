@@ -1,4 +1,4 @@
-"""Six processes, one per file of `workers/`, as production runs them."""
+"""Seven processes, one per file of `workers/`, as production runs them."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ from certpipe.store.directory import StoreDirectory
 from schemas.base import Kind
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("ingress", "validate", "encrypt", "persist", "forward", "sweeper")
+ROLES = ("ingress", "validate", "encrypt", "persist", "forward", "notify", "sweeper")
 SECONDS = 90
 
 pytestmark = pytest.mark.slow
@@ -122,7 +122,7 @@ async def upload(http: aiohttp.ClientSession, demo: Demo) -> dict[str, Any]:
     return status
 
 
-async def test_an_upload_goes_through_six_processes_and_each_stops_cleanly(
+async def test_an_upload_goes_through_seven_processes_and_each_stops_cleanly(
     tmp_path: Path, amqp_url: str, database_url: str
 ) -> None:
     simulator = await start_simulator()
