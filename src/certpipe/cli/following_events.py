@@ -28,19 +28,22 @@ class Streaming(Protocol):
 class EventStream:
     """Reads on after the last event that was `told`. A server that was never there, or refuses, ends it.
 
-    `params`: of the query. `trouble`: is told why there is nothing to read for a while. A stream that
-    ends in good order, as all do after some time, is no trouble.
+    `params`: of the query. `ready`: is called when there is something to read, at first and after a trouble.
+    `trouble`: is told why there is nothing to read for a while. A stream that ends in good order, as all do after some
+    time, is no trouble.
     """
 
     client: Streaming
     clock: Clock
     params: Mapping[str, str]
     told: Callable[[Message], Awaitable[None]]
+    ready: Callable[[], None]
     trouble: Callable[[str], None]
     _last_id: str = field(default="", init=False)
     _pause: float = field(default=FIRST_PAUSE, init=False)
     _failures: int = field(default=0, init=False)
     _was_there: bool = field(default=False, init=False)
+    _is_there: bool = field(default=False, init=False)
 
     async def follow(self) -> NoReturn:
         """Never returns; raises `CommandError`."""
@@ -61,6 +64,7 @@ class EventStream:
             pause = min(self._pause * 2**self._failures, LONGEST_PAUSE)
             self._failures = min(self._failures + 1, 10)
             if reason:
+                self._is_there = False
                 self.trouble(f"{reason} Trying again in {pause:g} seconds.")
             await self.clock.wait(pause)
 
@@ -69,7 +73,9 @@ class EventStream:
         headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
         async with aclosing(self.client.stream(PATH, self.params, headers, patience=SILENCE)) as chunks:
             async for chunk in chunks:
-                self._was_there, self._failures = True, 0
+                if not self._is_there:
+                    self.ready()
+                self._was_there, self._is_there, self._failures = True, True, 0
                 for message in reader.feed(chunk):
                     await self.told(message)
                     self._last_id = message.id

@@ -55,21 +55,22 @@ def listen(
     connection = connect(url, token_file)
     secret = local_secret(secret_file) if address else None
     if secret:
-        typer.echo(_introduction(secret, shown=secret.made or not secret_file), err=True)
-    run(_listen(connection, address, secret, types or [], organization, as_json=as_json))
+        _aside(_introduction(secret, shown=secret.made or not secret_file))
+    wanted = {"types": ",".join(types or ()), "organization_id": str(organization or "")}
+    params = {name: value for name, value in wanted.items() if value}
+    run(_listen(connection, params, address, secret, as_json=as_json))
 
 
 def _introduction(secret: LocalSecret, *, shown: bool) -> str:
     where = f"the secret in {secret.file}" if secret.file else "a secret for this run (--secret-file FILE keeps one)"
-    return f"Forwarded events are signed with {where}{': ' + secret.text if shown else '.'}"
+    return f"forwarded events are signed with {where}{': ' + secret.text if shown else '.'}"
 
 
 async def _listen(
     connection: Connection,
+    params: Mapping[str, str],
     address: str | None,
     secret: LocalSecret | None,
-    types: list[EventType],
-    organization: UUID | None,
     *,
     as_json: bool,
 ) -> None:
@@ -80,8 +81,16 @@ async def _listen(
         if address and secret:
             receiver = await stack.enter_async_context(open_receiver(address))
             forwarder = Forwarder(receiver, Signer(secret.keys()), clock)
-        teller = Teller(types=frozenset(types), organization=organization, forwarder=forwarder, as_json=as_json)
-        await EventStream(client, clock, {}, teller.tell, _trouble).follow()
+        teller = Teller(forwarder, as_json=as_json)
+        stream = EventStream(
+            client,
+            clock,
+            params,
+            teller.tell,
+            lambda: _aside(f"listening at {connection.url}; Ctrl-C ends it."),
+            _aside,
+        )
+        await stream.follow()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +106,16 @@ class Forwarder:
         return await self.receiver.post(self.signer.headers(event_id, self.clock.now(), body), body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Teller:
-    """Prints the events that are wanted, and what became of them at the receiver."""
+    """Prints the events, and what became of them at the receiver."""
 
-    types: frozenset[str]
-    organization: UUID | None
     forwarder: Forwarder | None
     as_json: bool
 
     async def tell(self, message: Message) -> None:
         """Raises `NoEventsError` for what is no event of ours. Types that this version does not know are told, too."""
         event = _event(message.data)
-        data: Mapping[str, Any] = event["data"]
-        if self.types and event["type"] not in self.types:
-            return
-        if self.organization and data.get("organization_id") != str(self.organization):
-            return
         if not self.as_json:
             typer.echo(event_line(event))
         outcome = await self.forwarder.forward(str(event["id"]), message.data.encode()) if self.forwarder else None
@@ -151,5 +153,6 @@ def _event(text: str) -> Mapping[str, Any]:
     return found
 
 
-def _trouble(reason: str) -> None:
-    typer.echo(f"certpipe: {reason}", err=True)
+def _aside(words: str) -> None:
+    """What is no event: standard output holds events alone."""
+    typer.echo(f"certpipe: {words}", err=True)

@@ -15,6 +15,7 @@ HINTS: Mapping[int, str] = {
 }
 HINTS_BY_CODE: Mapping[str, str] = {
     "idempotency_in_flight": "the first request with that key still runs; try again in a moment.",
+    "endpoint_disabled": "certpipe webhooks enable ID starts it anew.",
 }
 
 

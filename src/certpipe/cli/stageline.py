@@ -70,7 +70,7 @@ class PlainLines:
     def __call__(self, upload: UploadStatus, /) -> None:
         for entry in upload.history[self._told :]:
             name = next((state.value for state, event in STEPS.items() if event == entry.type), entry.type)
-            about = f"  {entry.code}" if entry.code else ""
+            about = "".join(f"  {each}" for each in (entry.destination, entry.code) if each)
             typer.echo(f"{entry.at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z  {name.removeprefix('upload.')}{about}")
         self._told = max(self._told, len(upload.history))
 

@@ -229,11 +229,11 @@ def test_the_log_tells_each_deliverys_last_attempt_and_what_a_failing_receiver_s
     assert result.exit_code == 0, result.output
     assert api.received[-1].path == f"{PATH}/deliveries?state=failed&limit=4&cursor=500"
     lines = result.stdout.splitlines()
-    assert lines[0].endswith("0 attempts  next 2026-01-02 03:04:05")
-    assert lines[1].endswith("2 attempts  500  status  31 ms  next 2026-01-02 03:04:05")
+    assert lines[0].endswith("0 attempts   next 2026-01-02 03:04:05")
+    assert lines[1].endswith("2 attempts   500  status  31 ms  next 2026-01-02 03:04:05")
     assert lines[2].strip() == "<h1> ]0;gotcha oops </h1>"
-    assert lines[3].endswith("1 attempt  500  status  31 ms")
-    assert lines[5].endswith("✓ delivered  certificate.stored       2026-01-02 03:04:05  2 attempts  200  12 ms")
+    assert lines[3].endswith("1 attempt    500  status  31 ms")
+    assert lines[5].endswith("✓ delivered  certificate.stored       2026-01-02 03:04:05  2 attempts   200  12 ms")
     assert lines[6:] == ["more: add --cursor 99"]
     assert json.loads(run("webhooks", "deliveries", ID, "--json").stdout)["next"] == 99
 

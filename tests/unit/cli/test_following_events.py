@@ -38,7 +38,7 @@ async def follow(*streams: Script) -> tuple[CommandError, list[str], list[str], 
         told.append(message.data)
 
     with pytest.raises(CommandError) as caught:
-        await EventStream(server, clock, {"a": "b"}, tell, troubles.append).follow()
+        await EventStream(server, clock, {"a": "b"}, tell, lambda: troubles.append("ready"), troubles.append).follow()
     return caught.value, told, troubles, server, clock
 
 
@@ -51,7 +51,7 @@ async def test_a_stream_that_ends_is_read_on_quietly_after_the_last_event_and_af
     assert [headers for _, headers in server.asked] == [{}, {"Last-Event-ID": "8"}, {"Last-Event-ID": "9"}]
     assert {tuple(params.items()) for params, _ in server.asked} == {(("a", "b"),)}
     assert clock.waits == [2.5, 2.5]
-    assert troubles == []
+    assert troubles == ["ready"]
 
 
 async def test_a_server_that_restarts_is_borne_for_as_long_as_it_takes_with_growing_pauses() -> None:
@@ -59,8 +59,9 @@ async def test_a_server_that_restarts_is_borne_for_as_long_as_it_takes_with_grow
     _, told, troubles, server, clock = await follow([b":\n\nid: 7\n\n"], *away, [b"data: back\n\n"], [GONE])
     assert told == ["back"]
     assert clock.waits == [1, 2, 4, 8, 16, *[LONGEST_PAUSE] * 4, 1]
-    assert len(troubles) == len(away)
-    assert "Trying again in 2 seconds" in troubles[0]
+    assert [troubles[0], troubles[-1]] == ["ready", "ready"]
+    assert len(troubles[1:-1]) == len(away)
+    assert "Trying again in 2 seconds" in troubles[1]
     assert server.asked[-2][1] == {"Last-Event-ID": "7"}
 
 

@@ -59,7 +59,7 @@ def trials(event: Event, signer: Signer, foreign: Signer, now: datetime) -> Iter
     yield Trial(
         "the same event again is taken",
         good=True,
-        mend="an event may come twice: when its webhook-id is known, answer 2xx, and do nothing.",
+        mend="an event may come twice: answer 2xx also when its webhook-id is known, and do nothing.",
         headers=signed,
         body=body,
     )

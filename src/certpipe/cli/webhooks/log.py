@@ -53,15 +53,16 @@ def deliveries(
 def show_delivery(delivery: DeliveryView) -> None:
     """One delivery on a line; on a second what the receiver said, where it did not take it."""
     last, count = (delivery.attempts or (None,))[-1], len(delivery.attempts)
+    attempts = f"{count} attempt{'' if count == 1 else 's'}"
     line = (
         f"{delivery.id:>8}  {MARKS[delivery.state]} {delivery.state:<9}  {delivery.type:<23}  "
-        f"{delivery.created_at:%Y-%m-%d %H:%M:%S}  {count} attempt{'' if count == 1 else 's'}"
+        f"{delivery.created_at:%Y-%m-%d %H:%M:%S}  {attempts:<11}"
     )
     if last:
         line += f"  {outcome(last)}"
     if delivery.next_attempt_at and delivery.state is DeliveryState.PENDING:
         line += f"  next {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S}"
-    typer.echo(line)
+    typer.echo(line.rstrip())
     if last and last.excerpt and delivery.state is not DeliveryState.DELIVERED:
         typer.echo(f"{'':>8}    {clean(last.excerpt)[:MOST_EXCERPT]}")
 
