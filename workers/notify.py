@@ -4,6 +4,7 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from certpipe import __version__
 from certpipe.broker.topology import EVENTS
@@ -15,12 +16,15 @@ from certpipe.notify.hearing import Hearing
 from certpipe.notify.publishing import EventPublisher
 from certpipe.notify.relay import RelayService
 from certpipe.notify.sending import Sender
+from certpipe.notify.tidying import Tidier
 from certpipe.process import Process, RefusedToStart, Service, main
 from certpipe.store.cursors import StoreCursors
 from certpipe.store.deliveries import StoreDeliveries
 from certpipe.store.feed import StoreFeed
 from certpipe.store.hints import StoreHints
 from certpipe.store.relay import StoreRelay
+
+_MANY: Final = 65_536
 
 
 @asynccontextmanager
@@ -30,10 +34,11 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
     networks = _networks(settings.webhook_networks)
     opener = HpkeEndpointOpener.from_folder(settings.keys)
     _allow_many_connections()
+    deliveries = StoreDeliveries(database, process.hinter)
     committed, grown = asyncio.Event(), asyncio.Event()
     async with open_sessions(networks) as sessions:
         deliverer = Deliverer(
-            deliveries=StoreDeliveries(database, process.hinter),
+            deliveries=deliveries,
             opener=opener,
             sender=Sender(sessions, clock, user_agent=f"certpipe/{__version__}", timeout=settings.webhook_timeout),
             clock=clock,
@@ -44,6 +49,7 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
             Hearing(StoreHints(process.database_url, clock), committed, grown),
             RelayService(relay=StoreRelay(database, process.hinter), heard=committed, wake=deliverer.wake, clock=clock),
             deliverer,
+            Tidier(deliveries, clock),
             EventPublisher(
                 feed=StoreFeed(database),
                 cursors=StoreCursors(database),
@@ -65,7 +71,8 @@ def _networks(text: str) -> Sequence[Network]:
 def _allow_many_connections() -> None:
     """As many as the system lets us: receivers that hang hold theirs until the timeout."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    wanted = _MANY if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -25,7 +25,6 @@ SPARE: Final = timedelta(seconds=45)
 MOST_CLAIMED: Final = 5_000
 MOST_AT_ONCE: Final = 1_000
 IDLE: Final = timedelta(minutes=10)
-TIDY_EVERY: Final = timedelta(minutes=1)
 
 
 class Sends(Protocol):
@@ -68,7 +67,7 @@ class Deliverer:
         self._hungry: set[UUID] = set()
         self._awake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
-        self._look_at = self._tidy_at = clock.now()
+        self._look_at = clock.now()
         self._away = False
 
     def wake(self, endpoints: Collection[UUID]) -> None:
@@ -106,9 +105,6 @@ class Deliverer:
                 self._hungry.update(await self._deliveries.waiting(now))
             if self._hungry:
                 await self._claim(now)
-            if now >= self._tidy_at:
-                self._tidy_at = now + TIDY_EVERY
-                await self._deliveries.tidy(now)
         except Unavailable as away:
             if not self._away:  # once: it is asked every second
                 self._away = True
@@ -140,12 +136,20 @@ class Deliverer:
             lane = self._lanes[endpoint_id]
             lane.put(theirs[endpoint_id], now)
             lane.more = len(theirs[endpoint_id]) >= room
-        await self._open([each for each, some in theirs.items() if some and some[-1].version != self._version(each)])
+        await self._open_changed(theirs)
         for endpoint_id in theirs:
             self._go_on(self._lanes[endpoint_id], now)
 
-    def _version(self, endpoint_id: UUID) -> int:
-        return self._lanes[endpoint_id].target.version
+    async def _open_changed(self, claimed: Mapping[UUID, Sequence[Claimed]]) -> None:
+        """Those that are no longer as their lanes know them."""
+        known = {each: self._lanes[each].target.version for each in claimed}
+        changed = [each for each, some in claimed.items() if some and some[-1].version != known[each]]
+        try:
+            await self._open(changed)
+        except Unavailable:
+            for each in changed:  # what was true of them before is not to be sent
+                self._lanes[each].drop()
+            raise
 
     def _rooms(self, hungry: Iterable[UUID], now: datetime) -> Mapping[UUID, int]:
         left = min(MOST_AT_ONCE, MOST_CLAIMED - len(self._settler) - sum(lane.held for lane in self._lanes.values()))

@@ -50,7 +50,11 @@ class Lane:
     @property
     def width(self) -> int:
         """How many may be sent at once."""
-        return 1 if self.standing.broken or self.signing is None else self._width
+        return 1 if self._probing else self._width
+
+    @property
+    def _probing(self) -> bool:
+        return self.standing.broken or self.signing is None
 
     @property
     def held(self) -> int:
@@ -60,7 +64,7 @@ class Lane:
     @property
     def capacity(self) -> int:
         """How many may be claimed."""
-        if self.width == 1:
+        if self._probing:
             return 1
         return max(self.width, min(MOST_HELD, int(self.width * self._window / self._seconds)))
 

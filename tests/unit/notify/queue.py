@@ -121,6 +121,7 @@ class MemoryDeliveries:
         self.claims: list[Mapping[UUID, int]] = []
         self.settles: list[int] = []
         self.away = False
+        self.tidied = 0
         self.breaks_on: int | None = None
         self.changed = asyncio.Event()
         self._positions = 0
@@ -211,8 +212,9 @@ class MemoryDeliveries:
         self.changed.set()
 
     async def tidy(self, now: datetime) -> None:
-        self._answer()
         assert now
+        self.tidied += 1
+        self._answer()
 
 
 class Receivers:
@@ -316,10 +318,10 @@ class MemoryFeed:
                 await self.moved.wait()
 
 
-async def ticking(clock: HandClock, condition: Callable[[], bool]) -> None:
+async def ticking(clock: HandClock, condition: Callable[[], bool], *, shorter_than: float = 2.0) -> None:
     """Let the short waits of whoever polls run out, again and again, until it is true."""
     passing = SystemClock()
     async with asyncio.timeout(30):
         while not condition():
-            clock.tick_shorter_than(2)
+            clock.tick_shorter_than(shorter_than)
             await passing.wait(0)
