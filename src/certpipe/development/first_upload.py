@@ -35,7 +35,8 @@ async def first_upload(
     status = UploadStatus.model_validate_json(body)
     started = status.created_at
     for entry in status.history:
-        tell(f"  {(entry.at - started).total_seconds() * 1_000:7.1f} ms  {entry.type}")
+        whose = f"  {entry.destination}" if entry.destination else ""
+        tell(f"  {(entry.at - started).total_seconds() * 1_000:7.1f} ms  {entry.type}{whose}")
     for problem in status.problems:
         tell(f"  {problem.code}: {problem.message_en}")
     tell(f"  upload {status.id}: {status.state}")
