@@ -19,8 +19,9 @@ SECONDS_TO_START = 90
 class Installation:
     """`python -m workers.all` on a data folder, on a free port. `log` is all that it printed so far."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, module: str = "workers.all", **environment: str) -> None:
         self.folder = folder
+        self.module = module
         self.environment = environment
         self.lines: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
@@ -67,7 +68,7 @@ class Installation:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "workers.all",
+            self.module,
             cwd=ROOT,
             env={**clean, **settings},
             stdin=asyncio.subprocess.DEVNULL,

@@ -17,6 +17,7 @@ from tests.installation import Installation
 AT_ONCE = 16
 SECONDS_TO_END = 180
 ENDS = {"upload.rejected", "upload.failed", "upload.superseded", "certificate.forwarded"}
+REPEATED = {"upload.retried", "destination.unavailable"}
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Storm:
         self.installation = installation
         self.chance = random.Random(seed)  # noqa: S311 - a repeatable choice of moments, not a secret
         self.accepted: list[str] = []
+        self.histories: dict[str, list[dict[str, Any]]] = {}
         self.kills = 0
         folder = installation.folder / "demo"
         self._bundle = {
@@ -96,7 +98,8 @@ class Storm:
                         if status["ended"] or left <= 0:
                             return status
 
-            for status in await asyncio.gather(*map(look, self.accepted)):
+            for upload_id, status in zip(self.accepted, await asyncio.gather(*map(look, self.accepted)), strict=True):
+                self.histories[upload_id] = [] if status is None else status["history"]
                 self._count(verdict, status)
         return verdict
 
@@ -109,7 +112,7 @@ class Storm:
         ends = sum(kind in ENDS for kind in types)
         verdict.ends[status["state"]] += 1
         verdict.ended_twice += ends > 1
-        steps = [kind for kind in types if kind != "upload.retried"]
+        steps = [kind for kind in types if kind not in REPEATED]
         verdict.skipped += len(set(steps)) != len(steps)
         if not status["ended"]:
             verdict.stuck += 1
