@@ -88,6 +88,7 @@ class MemoryLine:
     kept: bytes = b""
     deaf: bool = False
     gone: bool = False
+    closed: bool = False
     frames: list[Frame] = field(default_factory=list)
 
     @property
@@ -106,6 +107,9 @@ class MemoryLine:
 
     async def drained(self) -> None:
         """It takes as much as it likes."""
+
+    def close(self) -> None:
+        self.closed = True
 
     def cut(self) -> None:
         self.gone, self.kept = True, b""

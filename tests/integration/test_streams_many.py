@@ -17,7 +17,7 @@ import pytest
 from tests.installation import Installation
 
 LISTENERS = int(os.environ.get("CERTPIPE_TEST_LISTENERS", "1000"))
-MOST_BYTES_EACH = 24 * 1024
+MOST_BYTES_EACH = 12 * 1024
 PATIENCE = 120
 AT_ONCE = 200
 

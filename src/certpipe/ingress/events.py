@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
 from aiohttp import web
@@ -61,27 +62,28 @@ async def of_organizations(call: Call) -> web.StreamResponse:
 
 
 async def _stream(call: Call, wanted: Wanted, after: int) -> web.StreamResponse:
-    """Send them until the stream is to end. The client's next request tells where to go on, whatever ended this one."""
+    """Let the hub send them, on a connection that is no request's any more. The next one tells where to go on."""
     hub, seconds = call.of(STREAMS).hub, call.query_number("seconds", least=1, most=MOST_SECONDS)
     await hub.start()
     response = web.StreamResponse(headers=HEADERS)
+    response.force_close()
     await response.prepare(call.request)
     if call.request.method == "HEAD":
         return response
-    line = HttpLine(call.request)
+    line = HttpLine.taken_from(call.request)
     listener = Listener(wanted, line, after, after)
-    line.when_lost(listener.end)
+    line.lost = partial(hub.leave, listener)
     listener.send(RETRY)
     try:
         await hub.follow(listener)
-        await hub.wait(listener, seconds)
+        if seconds is not None:
+            await hub.end_after(listener, seconds)
     except Unavailable:
         LOG.warning("the database is away; a client has to come again")
-    except Exception as error:  # noqa: BLE001 - its problem document would come amid the stream
+        hub.end(listener)
+    except Exception as error:  # noqa: BLE001 - there is nobody any more whom it could be told
         LOG.error("a stream of events: %s", place(error))
-    finally:
-        hub.leave(listener)
-        line.when_lost(None)
+        hub.cut(listener)
     return response
 
 

@@ -1,6 +1,6 @@
 """Heads of requests, as long as the longest token that still deserves an answer of its own, and no longer in all."""
 
-from collections.abc import Callable
+import asyncio
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -16,24 +16,23 @@ class BoundedHandler(web.RequestHandler):
     So one field may be as long as a head, and memory stays where it was. Who sends more is cut off.
     """
 
-    __slots__ = ("_bytes", "_payload", "_pieces", "lost")
+    __slots__ = ("_bytes", "_payload", "_pieces")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, max_field_size=MOST_HEAD_BYTES, **options)
         self._bytes = self._pieces = 0
         self._payload: StreamReader | None = None
-        self.lost: Callable[[], None] | None = None
-        """Is called when the client hangs up: a handler that waits is not cancelled by that."""
 
-    async def drained(self) -> None:
-        """Wait until the client has taken nearly all that it was sent. Raises `ConnectionError` when it hangs up."""
-        await self._drain_helper()
+    def hand_over(self) -> asyncio.Transport:
+        """Give the connection away. To aiohttp it is as if the client had hung up: it sends nothing more, and forgets.
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The client hung up, or was hung up on."""
-        super().connection_lost(exc)
-        if self.lost is not None:
-            self.lost()
+        Raises `ConnectionError` when the client really has hung up.
+        """
+        transport, self.transport = self.transport, None  # what it still has, it would close
+        self.connection_lost(None)
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client hung up")
+        return transport
 
     def data_received(self, data: bytes) -> None:
         """What comes belongs to a head, unless the body of the request before it is not at its end."""

@@ -1,7 +1,8 @@
-"""The connection under a response that never ends by itself."""
+"""The connection to one who listens, taken away from aiohttp: request, handler and task of it cost nothing any more."""
 
+import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from typing import Self
 
 from aiohttp import HttpVersion11, web
 
@@ -9,47 +10,76 @@ from certpipe.ingress.heads import BoundedHandler
 from certpipe.ingress.listening import Frame
 
 MOST_KEPT = 32 * 1024
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
-class HttpLine:
-    """The port `Line`. What is sent goes past aiohttp to the socket, so that all clients can share its bytes.
+class HttpLine(asyncio.Protocol):
+    """The port `Line`. What is sent goes to the socket as it is, so that all clients share its bytes.
 
-    Make it when the response is prepared.
+    Attributes:
+        lost: is called when the client hangs up, or was hung up on.
     """
 
-    __slots__ = ("_chunked", "_handler")
+    __slots__ = ("_chunked", "_drained", "_transport", "lost")
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, transport: asyncio.Transport, *, chunked: bool) -> None:
+        self._transport, self._chunked = transport, chunked
+        self._drained: asyncio.Event | None = None
+        self.lost: Callable[[], object] = lambda: None
+
+    @classmethod
+    def taken_from(cls, request: web.Request) -> Self:
+        """The connection of a request whose response is prepared, to be closed at its end.
+
+        Raises `ConnectionError` when the client hung up.
+        """
         handler = request.protocol
         if not isinstance(handler, BoundedHandler):
             raise TypeError("served by another server than ours")
-        self._handler, self._chunked = handler, request.version >= HttpVersion11
-        if handler.transport is not None:
-            handler.transport.set_write_buffer_limits(high=MOST_KEPT)
+        line = cls(handler.hand_over(), chunked=request.version >= HttpVersion11)
+        line._transport.set_protocol(line)
+        line._transport.set_write_buffer_limits(high=MOST_KEPT)
+        line._transport.resume_reading()
+        return line
 
     @property
     def waiting(self) -> int:
-        transport = self._handler.transport
-        return 0 if transport is None else transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size()
 
     @property
     def gone(self) -> bool:
-        transport = self._handler.transport
-        return transport is None or transport.is_closing()
+        return self._transport.is_closing()
 
     def write(self, frame: Frame, /) -> None:
-        transport = self._handler.transport
-        if transport is not None and not transport.is_closing():
-            transport.write(frame.chunk if self._chunked else frame.text)
-
-    def when_lost(self, call: Callable[[], None] | None) -> None:
-        """Have that called when the client hangs up."""
-        self._handler.lost = call
+        if not self.gone:
+            self._transport.write(frame.chunk if self._chunked else frame.text)
 
     async def drained(self) -> None:
-        with suppress(ConnectionError):
-            await self._handler.drained()
+        if self._drained is not None:
+            await self._drained.wait()
+
+    def close(self) -> None:
+        if self._chunked and not self.gone:
+            self._transport.write(_LAST_CHUNK)
+        self._transport.close()
 
     def cut(self) -> None:
-        if self._handler.transport is not None:
-            self._handler.transport.abort()
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """There is nothing more to ask on this connection, which says so in its head."""
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        self._drained = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """It has taken it."""
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """The client hung up, or was hung up on."""
+        self.resume_writing()
+        self.lost()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -38,6 +38,9 @@ class Line(Protocol):
 
     async def drained(self) -> None:
         """Wait until the client has taken nearly all, or is gone."""
+
+    def close(self) -> None:
+        """Let the client take the rest, tell it that this was all, and hang up."""
 
     def cut(self) -> None:
         """Hang up at once, and forget what the client has not taken."""
@@ -122,7 +125,8 @@ class Listener:
         line: to the client.
         after: the number of the last event that it has.
         place: up to here the client has everything that it wants; kept until it listens to what comes.
-        over: done when the stream is to end.
+        over: it listens no more.
+        woken: is set when that is so, for who waits for it.
         beats: how many heartbeats it has lived through.
         sent: how many bytes it was sent.
         due: how many of them before the last heartbeat.
@@ -132,18 +136,17 @@ class Listener:
     line: Line
     after: int
     place: int = -1
-    over: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    over: bool = False
+    woken: asyncio.Event | None = None
     beats: int = 0
     sent: int = 0
     due: int = 0
 
     def give(self, batch: Batch) -> None:
         """Send these, which are the next that it wants."""
-        if batch.numbers and not self.over.done():
+        if batch.numbers:
             self.after = batch.numbers[-1]
             self.send(batch.frame)
-            if batch.ended and self.wanted.of_upload:
-                self.end()
 
     def send(self, frame: Frame) -> None:
         """Send what has no number."""
@@ -155,13 +158,3 @@ class Listener:
         taken = self.sent - self.line.waiting
         stuck, self.due = taken < self.due, self.sent
         return stuck
-
-    def end(self) -> None:
-        """The stream is over, in good order."""
-        if not self.over.done():
-            self.over.set_result(None)
-
-    def cut(self) -> None:
-        """The client is lost. It comes back with the number of the last event that it got."""
-        self.line.cut()
-        self.end()

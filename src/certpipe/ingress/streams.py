@@ -10,7 +10,7 @@ from certpipe.core.clock import Clock
 from certpipe.core.errors import Unavailable, place
 from certpipe.core.ports.doors import Hints, Statuses
 from certpipe.core.ports.events import Feed, Told
-from certpipe.ingress.listening import Frame, Listener, Page
+from certpipe.ingress.listening import Batch, Frame, Line, Listener, Page
 
 LOG = logging.getLogger(__name__)
 HEARTBEAT = Frame.of(b":\n\n")
@@ -59,6 +59,8 @@ class Hub:
         self._recent: deque[Told] = deque(maxlen=RECENT)
         self._floor, self._place = 0, -1
         self._asked: set[UUID] = set()
+        self._parting: list[Line] = []
+        self._overdue: list[Line] = []
         self._hinted = asyncio.Event()
         self._closing = asyncio.Event()
 
@@ -78,8 +80,8 @@ class Hub:
         self._here.add(listener)
         self._hinted.set()
         if self._closing.is_set():
-            listener.end()
-        while not listener.over.done():
+            self.end(listener)
+        while not listener.over:
             told = await self.start()
             if not listener.wanted.of_upload and self._joined(listener):
                 return
@@ -88,7 +90,10 @@ class Hub:
                 return
 
     def leave(self, listener: Listener) -> None:
-        """Forget it."""
+        """Forget it: it listens no more."""
+        listener.over = True
+        if listener.woken is not None:
+            listener.woken.set()
         self._here.discard(listener)
         for key in listener.wanted.keys:
             others = self._following.get(key, set())
@@ -96,14 +101,25 @@ class Hub:
             if not others:
                 self._following.pop(key, None)
 
-    async def wait(self, listener: Listener, seconds: int | None) -> None:
-        """Until its stream is to end, or `seconds` are over."""
-        if seconds is None:
-            await listener.over
-            return
-        over = asyncio.Event()
-        listener.over.add_done_callback(lambda _: over.set())
-        await self._clock.wait(seconds, until=over)
+    def end(self, listener: Listener) -> None:
+        """Its stream is over, in good order."""
+        if not listener.over:
+            self.leave(listener)
+            listener.line.close()
+            if listener.line.waiting:
+                self._parting.append(listener.line)
+
+    def cut(self, listener: Listener) -> None:
+        """It is lost, and what it has not taken is forgotten. It comes back with the number of the last that it got."""
+        self.leave(listener)
+        listener.line.cut()
+
+    async def end_after(self, listener: Listener, seconds: float) -> None:
+        """End its stream then, unless it is over before."""
+        listener.woken = asyncio.Event()
+        if not listener.over:
+            await self._clock.wait(seconds, until=listener.woken)
+        self.end(listener)
 
     async def run(self) -> None:
         """Tell what is new and let the hearts beat, until the hub closes."""
@@ -125,10 +141,11 @@ class Hub:
         """End every stream, and `run`. Who is behind is cut, for nobody waits for it any more."""
         self._closing.set()
         self._hinted.set()
-        for listener in self._here:
+        for listener in tuple(self._here):
             if listener.line.waiting:
-                listener.line.cut()
-            listener.end()
+                self.cut(listener)
+            else:
+                self.end(listener)
 
     async def _listen(self, hints: Hints) -> None:
         try:
@@ -165,25 +182,32 @@ class Hub:
 
     async def _tell(self, page: Page) -> None:
         async for listener in _in_slices({each for key in page.keys for each in self._following.get(key, ())}):
-            self._give(listener, page)
+            self._pass_on(listener, page)
 
-    def _give(self, listener: Listener, page: Page) -> None:
+    def _pass_on(self, listener: Listener, page: Page) -> None:
         """What `page` has for one who listens. Who is so far behind that it costs memory is cut."""
         batch = page.batch(listener.wanted, listener.after)
         if listener.wanted.of_upload and not batch.follows(listener.after):
             self._asked |= listener.wanted.keys  # they got their places in another order than the upload went
         elif batch.numbers and listener.line.waiting > MOST_WAITING:
-            listener.cut()
+            self.cut(listener)
         else:
+            self._give(listener, batch)
+
+    def _give(self, listener: Listener, batch: Batch) -> None:
+        """The next that it wants. The last one of an upload ends the stream."""
+        if not listener.over:
             listener.give(batch)
+            if batch.ended and listener.wanted.of_upload:
+                self.end(listener)
 
     def _joined(self, listener: Listener) -> bool:
         """Give it what was told since its `place` and let it listen, unless that is longer ago than we remember."""
         if self._place < 0 or listener.place < self._floor:
             return False
         if listener.place < self._place:
-            self._give(listener, Page(told for told in self._recent if told.position > listener.place))
-        for key in listener.wanted.keys:
+            self._pass_on(listener, Page(told for told in self._recent if told.position > listener.place))
+        for key in listener.wanted.keys if not listener.over else ():
             self._following.setdefault(key, set()).add(listener)
         return True
 
@@ -198,7 +222,7 @@ class Hub:
             events = await self._feed.of_organizations(tuple(wanted.keys), listener.place, PAGE)
             last = events[-1].position if events else listener.place
             listener.place = last if len(events) == PAGE else max(last, told)
-        listener.give(Page(events).batch(wanted, after))
+        self._give(listener, Page(events).batch(wanted, after))
         await listener.line.drained()
 
     async def _ask(self, upload_id: UUID) -> None:
@@ -207,20 +231,23 @@ class Hub:
         if following:
             page = Page(await self._feed.of_upload(upload_id, min(each.after for each in following)))
             for listener in tuple(following):
-                listener.give(page.batch(listener.wanted, listener.after))
+                self._give(listener, page.batch(listener.wanted, listener.after))
 
     async def _beats(self) -> None:
         while not await self._clock.wait(self._beat, until=self._closing):
             async for listener in _in_slices(self._here):
                 self._beat_of(listener)
+            for line in self._overdue:  # a closed connection waits for its client, for ever if need be
+                line.cut()
+            self._overdue, self._parting = self._parting, []
             await self._tried(self._look_after_uploads())
 
     def _beat_of(self, listener: Listener) -> None:
         listener.beats += 1
         if listener.line.gone or listener.is_stuck():
-            listener.cut()
+            self.cut(listener)
         elif listener.beats >= self._most_beats:
-            listener.end()
+            self.end(listener)
         elif not listener.line.waiting:
             listener.send(HEARTBEAT)
 
@@ -234,13 +261,13 @@ class Hub:
                 if progress.ended or any(each.after < progress.sequence for each in following):
                     await self._ask(upload_id)
                 for listener in following if progress.ended else ():
-                    listener.end()
+                    self.end(listener)
 
 
 async def _in_slices(listeners: Iterable[Listener]) -> AsyncIterator[Listener]:
     """Those of them that listen still; everything else in the process gets its turn after each `SLICE`."""
     for number, listener in enumerate(tuple(listeners), 1):
-        if not listener.over.done():
+        if not listener.over:
             yield listener
         if number % SLICE == 0:
             loop = asyncio.get_running_loop()

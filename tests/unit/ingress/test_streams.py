@@ -77,7 +77,7 @@ class Client:
 
     @property
     def over(self) -> bool:
-        return self.listener.over.done()
+        return self.listener.over
 
 
 @asynccontextmanager
@@ -278,7 +278,7 @@ async def test_an_upload_is_told_from_its_beginning_to_its_end() -> None:
         scene.step(4, 3, ended=True)
         await scene.look()
         assert client.ids == [0, 1, 2, 3]
-        assert client.over
+        assert client.line.closed
 
 
 async def test_an_upload_that_ends_while_its_events_are_read_ends_the_stream() -> None:
@@ -392,6 +392,7 @@ async def test_a_stream_lasts_an_hour_at_most() -> None:
         assert not client.over
         await scene.beat()
         assert client.over
+        assert client.line.closed
         assert not client.line.gone
 
 
@@ -435,12 +436,17 @@ async def test_who_leaves_leaves_nothing_behind() -> None:
 async def test_a_client_may_have_its_stream_ended_after_some_seconds() -> None:
     async with running() as scene:
         client = await scene.listen(after=0)
-        waiting = asyncio.create_task(scene.hub.wait(client.listener, 7))
+        waiting = asyncio.create_task(scene.hub.end_after(client.listener, 7))
         await settle()
-        assert not waiting.done()
+        assert not client.over
         scene.clock.tick_shorter_than(8)
         await settle()
-        assert waiting.done()
+        assert client.line.closed
+        other = await scene.listen(after=0)
+        another = asyncio.create_task(scene.hub.end_after(other.listener, 7))
+        await settle()
+        scene.hub.cut(other.listener)
+        await asyncio.gather(waiting, another)  # neither waits for its seconds
 
 
 async def test_a_defect_in_one_look_leaves_the_others() -> None:
@@ -457,3 +463,17 @@ async def test_a_defect_in_one_look_leaves_the_others() -> None:
         await scene.look()
         await scene.look()
         assert client.ids == [1]
+
+
+async def test_who_does_not_take_the_end_of_its_stream_is_cut_after_a_while() -> None:
+    async with running() as scene:
+        client, quick = await scene.follow(), await scene.follow()
+        client.line.deaf = True
+        scene.step(1, 0, ended=True)
+        await scene.look()
+        await scene.beat()
+        assert client.line.closed
+        assert not client.line.gone
+        await scene.beat()
+        assert client.line.gone
+        assert not quick.line.gone
