@@ -52,9 +52,9 @@ def states_page() -> str:
             "",
             "A retry stays in its state: it raises the epoch and the attempt, and waits until `due_at`.",
             "",
-            "Every change has its event, numbered by the epoch that it makes. What else is told with it comes",
-            "before it, each raising the epoch by one too: the certificate that it replaces, each destination that",
-            "took or refused it, a destination that has become unavailable or answers again. So the events of an upload are",
+            "Every change has its event, numbered by the epoch that it makes. What else is told with it comes before",
+            "it, each raising the epoch by one too: the certificate that it replaces, each destination that took or",
+            "refused it, a destination that has become unavailable or answers again. So the events of an upload are",
             "numbered from 0 without a gap, and the number of the last is the upload's epoch.",
             "",
         ]
