@@ -2,16 +2,52 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 
+from certpipe.core.clock import SystemClock
 from certpipe.core.errors import Unavailable
 from certpipe.core.ports.runtime import Outcome, Postponed
 from certpipe.core.problems import INTERNAL
 from certpipe.core.uploads import Forwarded
+from certpipe.store.database import Database
+from certpipe.store.ledgers import ForwardLedger
 from schemas.base import Kind
 from tests.integration.history import Row, at_present, elsewhere, fail, rows_of, several, told_since
-from tests.integration.storehouse import AWAY, PROBLEM, forwarded, parked, postponed, receipt, refused, storehouse
+from tests.integration.storehouse import (
+    AWAY,
+    PROBLEM,
+    Storehouse,
+    forwarded,
+    parked,
+    postponed,
+    receipt,
+    refused,
+    storehouse,
+)
+
+SET_OUT = "INSERT INTO certpipe.outages (organization_id, destination) VALUES ($1, $2)"
+
+
+@asynccontextmanager
+async def patient(house: Storehouse) -> AsyncIterator[ForwardLedger]:
+    """One that waits for locks as long as a test may take."""
+    async with asyncpg.create_pool(house.url, min_size=1, server_settings={"lock_timeout": "60s"}) as pool:
+        yield ForwardLedger(Database(pool), house.hinter, {})
+
+
+async def until_waiting(house: Storehouse, count: int) -> None:
+    """Return when that many wait for a lock."""
+    query = (
+        "SELECT count(*) AS waiting FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(60):
+        while (await house.database.fetch(query))[0]["waiting"] < count:
+            await SystemClock().wait(0.01)
 
 
 async def test_each_destination_that_has_it_is_told_before_the_end(database_url: str) -> None:
@@ -192,9 +228,7 @@ async def test_batches_that_change_the_same_outages_in_opposite_ways_do_not_dead
             [postponed(bad, 0, "sw" if each % 2 else "efisco"), forwarded(ok, receipt("efisco" if each % 2 else "sw"))]
             for each, (bad, ok) in enumerate(zip(failing, good, strict=True))
         ]
-        await house.database.execute(
-            "INSERT INTO certpipe.outages (organization_id, destination) VALUES ($1, 'sw')", house.organization.id
-        )
+        await house.database.execute(SET_OUT, house.organization.id, "sw")
         await asyncio.gather(*map(house.forward.settle, batches))
         told = Counter([kind for ref in failing + good for kind, _ in await told_since(house, ref)])
         assert await house.count("outages") == 1 + told["unavailable"] - told["recovered"]
@@ -202,13 +236,35 @@ async def test_batches_that_change_the_same_outages_in_opposite_ways_do_not_dead
         assert told["recovered"] > 0
 
 
+async def test_two_batches_in_each_others_way_wait_before_they_change_anything(database_url: str) -> None:
+    """The first sets `a` out and stands still before `m`, and then `z`; the second ends `z`, and sets `a` out."""
+    async with storehouse(database_url) as house, patient(house) as forward:
+        refs, (late, good) = await several(house, 3), await several(house, 2)
+        first = [
+            postponed((await fail(house, ref, times=2, at=at))[0], 0, at) for ref, at in zip(refs, "amz", strict=True)
+        ]
+        (late,) = await fail(house, late, times=2, at="a")
+        async with asyncio.TaskGroup() as settling, house.database.transaction() as other:
+            await other.execute(SET_OUT, house.organization.id, "m")
+            settling.create_task(forward.settle(first))
+            await until_waiting(house, 1)
+            await house.database.execute(SET_OUT, house.organization.id, "z")
+            settling.create_task(forward.settle([forwarded(good, receipt("z")), postponed(late, 0, "a")]))
+            await until_waiting(house, 2)
+        assert [(await told_since(house, outcome.ref))[0] for outcome in first] == [
+            ("unavailable", "a"),
+            ("upload.retried", "m"),
+            ("upload.retried", "z"),
+        ]
+        assert (await told_since(house, good))[0] == ("recovered", "z")
+        assert await told_since(house, late) == [("upload.retried", "a")]
+
+
 async def test_an_outage_that_another_changes_is_waited_for_and_seen(database_url: str) -> None:
     async with storehouse(database_url) as house:
         (ref,) = await fail(house, await house.stored(), times=2)
         async with house.database.transaction() as other:
-            await other.execute(
-                "INSERT INTO certpipe.outages (organization_id, destination) VALUES ($1, 'sw')", house.organization.id
-            )
+            await other.execute(SET_OUT, house.organization.id, "sw")
             with pytest.raises(Unavailable):
                 await house.forward.settle([postponed(ref, 0, "sw")])
         await house.forward.settle([postponed(ref, 0, "sw")])
