@@ -20,7 +20,7 @@ from schemas.events import EventType
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 VHOST, PREFIX, USER = "certpipe", "sub.erp", "sub-erp"
 ORGANIZATION = UUID("0198f4a2-0000-7000-8000-000000000001")
-OTHER = uuid4()
+OTHER = UUID("0198f4a2-0000-7000-8000-0000000000ff")
 WORD = "a-word"
 QUORUM = {"x-queue-type": "quorum"}
 
