@@ -1,17 +1,25 @@
 """The queue of deliveries: to whom, who sends what, what came of it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
+from certpipe.core.errors import Unavailable
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.webhooks import EndpointChange
 from schemas.events import EventType
 from schemas.webhooks import AttemptView, DeliveryState, DisabledBecause
-from tests.integration.storehouse import storehouse
+from tests.integration.storehouse import Storehouse, storehouse
 from tests.integration.toldhouse import LEASE, NOW, Toldhouse, failing, healthy, taken, tried
 
 SECOND = timedelta(seconds=1)
 FOREVER = timedelta(days=999)
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity, pg_stat_clear_snapshot() AS anew "
+    "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 async def test_an_event_goes_to_every_endpoint_of_its_organization_that_wants_its_type(database_url: str) -> None:
@@ -218,7 +226,24 @@ async def test_who_settles_after_its_lease_was_lost_changes_nothing(database_url
         assert len(page.items[0].attempts) == 1
 
 
-async def test_of_two_who_settle_one_delivery_at_once_one_is_written(database_url: str) -> None:
+async def _all_blocked_by(house: Storehouse, lock: str, work: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Do all of it at once: each is let go on when every one waits for the rows that `lock` holds."""
+
+    async def until_it_is_done(each: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            with suppress(Unavailable):  # it waited too long for the others
+                return await each()
+
+    async with asyncio.timeout(60):
+        async with house.database.transaction() as session:
+            await session.execute(lock)
+            tasks = [asyncio.create_task(until_it_is_done(each)) for each in work]
+            while await session.fetchval(WAITING) < len(work):
+                await house.database.answers()
+        await asyncio.gather(*tasks)
+
+
+async def test_of_those_who_settle_one_delivery_at_once_one_is_written(database_url: str) -> None:
     async with storehouse(database_url) as house:
         telling = Toldhouse(house)
         endpoint = await telling.endpoint()
@@ -226,8 +251,8 @@ async def test_of_two_who_settle_one_delivery_at_once_one_is_written(database_ur
         await telling.placed()
         claimed = await telling.claim(endpoint)
         one, two = [tried(each, NOW + SECOND) for each in claimed], [taken(each) for each in claimed[::-1]]
-        async with asyncio.timeout(60):
-            await asyncio.gather(*(telling.settle(*batch) for batch in (one, two, one, two)))
+        work = [partial(telling.settle, *batch) for batch in (one, two, one)]
+        await _all_blocked_by(house, "SELECT FROM certpipe.deliveries FOR UPDATE", work)
         page = await telling.endpoints.deliveries(endpoint, state=None, event_id=None, cursor=None, limit=99)
         assert {len(each.attempts) for each in page.items} == {1}
         assert len({each.state for each in page.items}) == 1
@@ -271,11 +296,9 @@ async def test_an_endpoint_is_disabled_once_and_the_others_are_told(database_url
         await telling.placed()
         (claimed,) = await telling.claim(endpoint)
         gone = [failing(endpoint, disable=DisabledBecause.GONE)]
-        async with asyncio.timeout(60):
-            await asyncio.gather(
-                *(telling.deliveries.settle([tried(claimed, None)], gone, now=NOW) for _ in range(4)),
-                *(telling.deliveries.settle((), gone, now=NOW) for _ in range(4)),
-            )
+        work = [partial(telling.deliveries.settle, attempted, gone, now=NOW) for attempted in ((), (), ())]
+        await _all_blocked_by(house, "SELECT FROM certpipe.endpoints FOR UPDATE", work)
+        await telling.deliveries.settle([tried(claimed, None)], gone, now=NOW + SECOND)
         view = await telling.endpoints.get(endpoint, [house.organization.id])
         assert view is not None
         assert (view.enabled, view.disabled_at, view.disabled_because) == (False, NOW, DisabledBecause.GONE)

@@ -62,7 +62,7 @@ WITH held AS MATERIALIZED (
     FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::jsonb[])
         AS r (endpoint_id, position, attempt, state, due_at, entry)
     JOIN certpipe.deliveries d ON d.endpoint_id = r.endpoint_id AND d.position = r.position
-    WHERE d.state = 'pending' AND d.attempt = r.attempt
+    WHERE d.attempt = r.attempt
     ORDER BY d.endpoint_id, d.position
     FOR NO KEY UPDATE OF d
 ), settled AS (
