@@ -302,7 +302,9 @@ ALL = [(route.method, route.path) for route in ROUTES if not route.public]
 OTHERS = {"user": "erp", "delivery": "1"}
 
 
-@pytest.mark.parametrize("bad", ["1", "x" * 2_000, "%2e%2e", "%00", "'%20OR%201=1", "0199b0c25a0070008000000000000001"])
+@pytest.mark.parametrize(
+    "bad", ["1", "x" * 2_000, "..%2f..", "%00", "'%20OR%201=1", "0199b0c25a0070008000000000000001"]
+)
 @pytest.mark.parametrize(("method", "path"), [each for each in ALL if "{id}" in each[1]])
 async def test_an_id_that_is_no_uuid_does_not_exist(door: Door, method: str, path: str, bad: str) -> None:
     sent: dict[str, Any] | None = {} if method == "PUT" else None
