@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from certpipe.core.clock import SystemClock
+from certpipe.core.ports.webhooks import EndpointChange
 from certpipe.store.hinting import Hinter
 from certpipe.store.hints import StoreHints
 from schemas.messages import UploadRef
+from schemas.webhooks import DisabledBecause
 from tests.integration.storehouse import Storehouse, parked, postponed, storehouse
+from tests.integration.toldhouse import NOW, Toldhouse, failing
 
 LISTENING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'"
 
@@ -156,3 +159,24 @@ async def test_listening_stops_while_the_database_is_away(database_url: str) -> 
     stopping.set()
     async with asyncio.timeout(60):
         await task
+
+
+async def test_whatever_is_to_be_told_or_sent_is_heard(database_url: str) -> None:
+    async with storehouse(database_url) as house, _listening(house) as ear:
+        telling = Toldhouse(house)
+        endpoint = await telling.endpoint()
+        await telling.events(1)
+        await telling.placed()
+        await ear.next()
+        await telling.endpoints.ping(endpoint, now=NOW)
+        await ear.next()
+        await telling.endpoints.replay(endpoint, 1, now=NOW)
+        await ear.next()
+        await telling.endpoints.replay_failed(endpoint, after=0, limit=1, now=NOW)
+        await ear.next()
+        await telling.endpoints.replay_range(endpoint, since=NOW, until=NOW, after=0, limit=1, now=NOW)
+        await ear.next()
+        await telling.deliveries.settle((), [failing(endpoint, disable=DisabledBecause.GONE)], now=NOW)
+        await ear.next()
+        await telling.endpoints.change(endpoint, EndpointChange(enabled=True), now=NOW)
+        await ear.next()
