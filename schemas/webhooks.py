@@ -36,6 +36,11 @@ def _once(types: tuple[EventType, ...]) -> tuple[EventType, ...]:
     return tuple(dict.fromkeys(types))
 
 
+def _whole(value: object) -> object:
+    """In JSON, 24.0 is a whole number as well as 24 is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
 """A time as RFC 3339 writes it, with its offset."""
 Address = Annotated[str, Field(min_length=1, max_length=2_048, description="https, without user and password")]
@@ -49,7 +54,12 @@ Headers = Annotated[
         Annotated[str, Field(min_length=1, max_length=100, pattern=HEADER_NAME_PATTERN)],
         Annotated[str, Field(max_length=2_000, pattern=HEADER_VALUE_PATTERN)],
     ],
-    Field(max_length=20, description="Sent with each delivery. Values are never shown again"),
+    Field(
+        max_length=20,
+        description="Sent with each delivery. Values are never shown again",
+        # pydantic describes the names by a pattern that others may have beside it.
+        json_schema_extra={"additionalProperties": False},
+    ),
 ]
 
 
@@ -122,7 +132,7 @@ class WebhookList(Contract):
 class RotateBody(Contract):
     """How long deliveries are signed with both secrets; 0 ends the old one at once."""
 
-    overlap_hours: Annotated[int, Field(ge=0, le=168, strict=True)] = 24
+    overlap_hours: Annotated[int, Field(ge=0, le=168, strict=True), BeforeValidator(_whole)] = 24
 
 
 class DeliveryState(StrEnum):
@@ -173,7 +183,7 @@ class ReplayBody(Contract):
     failed: Annotated[bool, Field(strict=True)] = False
     since: Instant | None = None
     until: Instant | None = None
-    after: Annotated[int, Field(ge=0, le=MOST_PLACE, strict=True)] = 0
+    after: Annotated[int, Field(ge=0, le=MOST_PLACE, strict=True), BeforeValidator(_whole)] = 0
 
 
 class ReplayView(Contract):

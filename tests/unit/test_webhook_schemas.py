@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 from certpipe.ingress.jsonbody import faults
@@ -88,6 +89,16 @@ def test_a_change_tells_null_from_absent() -> None:
 @pytest.mark.parametrize("hours", [-1, 169, 1.5, "24", True])
 def test_an_overlap_is_a_number_of_hours_up_to_a_week(hours: Any) -> None:
     assert [each[1] for each in told(RotateBody, overlap_hours=hours)] == ["overlap_hours"]
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero() -> None:
+    assert RotateBody.model_validate_json('{"overlap_hours": 24.0}') == RotateBody(overlap_hours=24)
+
+
+def test_the_published_schema_refuses_the_names_of_headers_that_the_contract_refuses() -> None:
+    schema = Draft202012Validator(WebhookBody.model_json_schema())
+    for name, good in (("X-Team", True), ("X Team", False), ("", False), ("x" * 101, False)):
+        assert schema.is_valid({**NEEDED, "headers": {name: "x"}}) == good
 
 
 def test_a_time_may_be_written_in_any_zone() -> None:
