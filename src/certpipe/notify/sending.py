@@ -177,6 +177,8 @@ async def _read(response: aiohttp.ClientResponse, deadline: float) -> bytes:
     """The beginning of an answer. One that is longer, slower or broken is left, together with its connection."""
     content = bytearray()
     try:
+        if response.content.is_eof():  # it came whole, with its head
+            return response.content.read_nowait(MOST_BYTES)
         async with asyncio.timeout_at(deadline):
             while len(content) <= MOST_BYTES:
                 chunk = await response.content.readany()
