@@ -186,6 +186,20 @@ async def test_no_endpoint_is_made_in_anothers_organization(world: World) -> Non
     assert answers[0][0] == 404
 
 
+async def test_no_stream_tells_of_anothers(world: World) -> None:
+    options: dict[str, Any] = {"params": {"seconds": "1"}, "headers": {"Last-Event-ID": "0"}}
+    status, text = await world.asks("GET", "/v1/events", **options)
+    assert (status, text) == (200, "retry: 2000\n\n")
+    answers = []
+    for organization in (str(uuid4()), world.ids["organization"]):
+        status, text = await world.asks("GET", "/v1/events", params={"seconds": "1", "organization_id": organization})
+        answers.append((status, _told(text, organization)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+    async with world.running.installation.client() as owner, owner.get("/v1/events", **options) as answer:
+        assert world.ids["upload"] in await answer.text()  # there was something to tell
+
+
 async def test_every_route_is_walked() -> None:
     paths = {path for _, path in OWN + SPOKEN if "{id}" not in path}
     assert paths == LISTS | NO_READING | STREAMS
