@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from certpipe.core.clock import SystemClock
 from certpipe.notify.hearing import Hearing
 from certpipe.notify.relay import BATCH, RelayService
 from tests.fakes import Bell, HandClock
@@ -47,6 +48,10 @@ async def test_a_hint_makes_it_look_at_once() -> None:
         feed.unplaced = 1
         bell.ring()
         await feed.until(lambda: feed.unplaced == 0)
+        asked = feed.asked
+        for _ in range(20):
+            await SystemClock().wait(0)
+        assert feed.asked <= asked + 1
     assert len(woken.endpoints) == 1
 
 
