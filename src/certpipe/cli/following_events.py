@@ -78,5 +78,4 @@ class EventStream:
                 self._was_there, self._is_there, self._failures = True, True, 0
                 for message in reader.feed(chunk):
                     await self.told(message)
-                    self._last_id = message.id
                 self._last_id, self._pause = reader.last_id, reader.retry or self._pause

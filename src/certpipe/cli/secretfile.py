@@ -60,7 +60,7 @@ def new_file(file: Path) -> Iterator[Callable[[str], None]]:
     Never writes over a file: the secret in it may be the only copy.
     """
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise CommandError(f"the secret file {file} exists already.", hint="name another; it may be needed.") from error
     except (OSError, ValueError) as error:

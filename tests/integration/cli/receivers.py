@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -47,12 +48,12 @@ def receiver(judge: Judge) -> Iterator[Received]:
         server.server_close()
 
 
-def careful(secret: str) -> Judge:
-    """As the public library does it."""
+def careful(secret: str | Path) -> Judge:
+    """As the public library does it. A secret may be in a file that is not there yet."""
 
     def judge(headers: dict[str, str], body: bytes) -> int:
         try:
-            Webhook(secret).verify(body, headers)
+            Webhook(secret if isinstance(secret, str) else secret.read_text().strip()).verify(body, headers)
         except WebhookVerificationError:
             return 401
         return 204
