@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,12 @@ from tests.installation import Installation
 
 SECONDS = os.environ.get("CERTPIPE_TEST_SCHEMATHESIS")
 EACH = 8
+RECEIVER = "http://127.0.0.1:9/{}"
 BOUNDED = ("--max-examples", "4", "--seed", "1")
 THOROUGH = ("--max-examples", "200", "--max-time", SECONDS or "1", "--seed", str(secrets.randbelow(2**32)))
-# What no schema can say of a valid request: a key that was used before (422), and in a vendor's dialect the verdict on
-# the certificate (400, 422), which the native doors give later.
+# What no schema can say of a valid request: a key that was used before (422), an address that nothing is sent to (422)
+# or that an endpoint has already (409), a time that ends before it begins (422), and in a vendor's dialect the verdict
+# on the certificate (400, 422), which the native doors give later.
 DIALECT = """
 [[operations]]
 include-tag = "{tag}"
@@ -37,6 +39,8 @@ parties.values = {parties}
 entry.values = {entry}
 branch.values = {branch}
 organization.values = {organization}
+receivers.values = {receivers}
+webhooks.values = {webhooks}
 
 [[operations]]
 include-name = "POST /v1/uploads"
@@ -51,15 +55,38 @@ include-path = ["/v1/checks", "/v1/certificates"]
 "query.party_id" = {{ dictionary = "parties", probability = 0.8 }}
 
 [[operations]]
-include-name = "PUT /v1/parties/{{id}}"
+include-name = ["PUT /v1/parties/{{id}}", "GET /v1/webhooks"]
 [operations.parameters]
 "body.organization_id" = {{ dictionary = "organizations", probability = 0.8 }}
+"query.organization_id" = {{ dictionary = "organizations", probability = 0.8 }}
+
+[[operations]]
+include-name = "POST /v1/webhooks"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+[operations.parameters]
+"body.organization_id" = {{ dictionary = "organizations", probability = 0.8 }}
+"body.url" = {{ dictionary = "receivers", probability = 0.8 }}
+
+[[operations]]
+include-path-regex = "^/v1/webhooks/"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+[operations.parameters]
+"path.id" = {{ dictionary = "webhooks", probability = 0.8 }}
+"body.url" = {{ dictionary = "receivers", probability = 0.8 }}
+
+# Streams, which would go on for an hour.
+[[operations]]
+include-path = ["/v1/events", "/v1/uploads/{{id}}/events"]
+[operations.parameters]
+"query.organization_id" = {{ dictionary = "organizations", probability = 0.8 }}
+"query.seconds" = 1
 """
 
 
 @pytest.fixture
 async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
-    started = await Installation(tmp_path / "data", CERTPIPE_DIALECT_WAIT="2").start()
+    settings = {"CERTPIPE_DIALECT_WAIT": "2", "CERTPIPE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    started = await Installation(tmp_path / "data", **settings).start()
     yield started
     assert await started.stop() == 0, started.log
 
@@ -75,13 +102,27 @@ async def registered(installation: Installation) -> Mapping[str, str]:
     return kinds
 
 
-def config(installation: Installation, kinds: Mapping[str, str]) -> str:
+async def receiving(installation: Installation) -> list[str]:
+    """The ids of endpoints, at addresses where nobody answers."""
+    ids = []
+    async with installation.client() as http:
+        for number in range(EACH):
+            body = {"organization_id": str(installation.organization_id), "url": RECEIVER.format(number)}
+            async with http.post("/v1/webhooks", json=body) as answer:
+                assert answer.status == 201, await answer.text()
+                ids.append((await answer.json())["id"])
+    return ids
+
+
+def config(installation: Installation, kinds: Mapping[str, str], webhooks: Sequence[str]) -> str:
     def of(wanted: str) -> str:
         return json.dumps([party_id for party_id, kind in kinds.items() if kind == wanted])
 
     native = CONFIG.format(
         organizations=json.dumps([str(installation.organization_id)]),
         parties=json.dumps(list(kinds)),
+        receivers=json.dumps([RECEIVER.format(number) for number in range(2 * EACH)]),
+        webhooks=json.dumps(webhooks),
         **{kind: of(kind) for kind in kinds.values()},
     )
     dialects = {"invopop": "entry", "lummy": "branch", "timbrix": "organization"}
@@ -124,8 +165,8 @@ async def submitted_to(installation: Installation) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(180 + int(SECONDS or 0))
 async def test_no_check_of_schemathesis_fails_on_any_door(installation: Installation, tmp_path: Path) -> None:
-    kinds = await registered(installation)
-    (tmp_path / "schemathesis.toml").write_text(config(installation, kinds), encoding="utf-8")
+    kinds, webhooks = await registered(installation), await receiving(installation)
+    (tmp_path / "schemathesis.toml").write_text(config(installation, kinds, webhooks), encoding="utf-8")
     code, output = await schemathesis(installation, tmp_path, *(THOROUGH if SECONDS else BOUNDED))
     assert code == 0, output
     assert {kinds.get(party) for party in await submitted_to(installation)} >= set(kinds.values()), output
