@@ -6,7 +6,7 @@ from certpipe.ingress import events
 from certpipe.ingress.parameters import ORGANIZATION
 from certpipe.ingress.route import Answer, Parameter, Route
 from certpipe.ingress.streams import MOST_SECONDS
-from schemas.events import EventType
+from schemas.events import Event, EventType
 from schemas.webhooks import TicketView
 
 LAST_EVENT_ID = Parameter(
@@ -33,7 +33,7 @@ EVENT_ROUTES: tuple[Route, ...] = (
         "/v1/events",
         events.of_organizations,
         "Listen to the events of the sender's organizations",
-        answers=(Answer(200, f"{STREAM}. From now on, or from `Last-Event-ID`", media=events.MEDIA),),
+        answers=(Answer(200, f"{STREAM}. From now on, or from `Last-Event-ID`", Event, streamed=True),),
         refusals=(400, 404),
         parameters=(ORGANIZATION, TYPES, SECONDS, LAST_EVENT_ID),
         ticketed=True,
@@ -44,7 +44,7 @@ EVENT_ROUTES: tuple[Route, ...] = (
         events.of_upload,
         "Listen to the events of an upload, from its beginning to its end",
         answers=(
-            Answer(200, f"{STREAM}. It ends when the upload does", media=events.MEDIA),
+            Answer(200, f"{STREAM}. It ends when the upload does", Event, streamed=True),
             Answer(204, "The upload has ended, and the client has all of it: an EventSource comes no more"),
         ),
         refusals=(400, 404),

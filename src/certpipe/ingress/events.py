@@ -20,9 +20,8 @@ from certpipe.ingress.streams import MOST_SECONDS
 from schemas.events import EventType
 
 LOG = logging.getLogger(__name__)
-MEDIA = "text/event-stream"
 HEADERS: Mapping[str, str] = MappingProxyType(
-    {"Content-Type": f"{MEDIA}; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 )
 RETRY = Frame.of(b"retry: 2000\n\n")
 MOST_DIGITS = 18

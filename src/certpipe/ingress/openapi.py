@@ -156,15 +156,23 @@ def _refusals(route: Route) -> list[int]:
 
 def _answer(answer: Answer) -> dict[str, Any]:
     shown: dict[str, Any] = {"description": answer.description}
-    if answer.model:
+    if answer.model and answer.streamed:
+        shown["content"] = {"text/event-stream": {"schema": _streamed(answer.model)}}
+    elif answer.model:
         shown["content"] = {"application/json": _content(answer.model)}
-    elif answer.media:
-        shown["content"] = {answer.media: {"schema": {"type": "string"}}}
     elif answer.status == 200:  # noqa: PLR2004 - a document that describes itself
         shown["content"] = {"application/json": {"schema": {"type": "object"}}}
     if answer.headers:
         shown["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
     return shown
+
+
+def _streamed(model: type[BaseModel]) -> dict[str, Any]:
+    """One event of a stream, by its fields (WHATWG HTML, 9.2)."""
+    ref = {"$ref": REF.format(model=model.__name__)}
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": ref}
+    fields = {"id": {"type": "string", "pattern": "^[0-9]+$"}, "event": {"type": "string"}, "data": data}
+    return {"type": "object", "properties": fields, "required": [*fields]}
 
 
 def _content(model: type[BaseModel]) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class Answer:
     description: str
     model: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
-    media: str | None = None
-    """Of a body that no contract describes."""
+    streamed: bool = False
+    """It is a stream of events, whose data are such models."""
 
 
 @dataclass(frozen=True, slots=True)
