@@ -161,12 +161,14 @@ async def open_sessions(
     `networks`: where http and any port may be used. `resolver`, `ssl`: others than the system's.
     """
     names = resolver or LookupResolver(Lookup())
-    async with (
-        _session(guarded_connector(networks, resolver=names, ssl=ssl)) as https,
-        _session(guarded_connector(networks, resolver=names, ports=frozenset())) as http,
-    ):
-        yield Sessions(https=https, http=http)
-    await names.close()
+    try:
+        async with (
+            _session(guarded_connector(networks, resolver=names, ssl=ssl)) as https,
+            _session(guarded_connector(networks, resolver=names, ports=frozenset())) as http,
+        ):
+            yield Sessions(https=https, http=http)
+    finally:
+        await names.close()
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
