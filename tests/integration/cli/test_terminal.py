@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.cli.conftest import PASSWORD, Run
 from tests.integration.cli.fake_api import FakeApi, Reply
+from tests.integration.cli.receivers import careful, receiver
 from tests.unit.cli.samples import UPLOAD, at_step
 
 PROGRAM = [sys.executable, "-c", "from certpipe.cli import main; main()"]
@@ -25,7 +26,9 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40", **more}
 
 
-def on_a_terminal(arguments: list[str], folder: Path, typed: str, **more: str) -> tuple[int, str]:
+def on_a_terminal(
+    arguments: list[str], folder: Path, typed: str, *, prompt: bytes = b"password: ", **more: str
+) -> tuple[int, str]:
     """Run the program on a terminal of its own, type when it asks, and return its exit code and what was shown."""
     terminal, inside = pty.openpty()
     with subprocess.Popen(
@@ -45,7 +48,7 @@ def on_a_terminal(arguments: list[str], folder: Path, typed: str, **more: str) -
             except OSError:  # how Linux says that the other side is gone
                 break
             shown += chunk
-            if not asked and b"password: " in shown:  # the blank comes after the echo is off
+            if not asked and prompt in shown:  # the blank comes after the echo is off
                 asked = True
                 os.write(terminal, typed.encode() + b"\n")
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -95,6 +98,16 @@ def test_the_help_loads_no_command_and_no_schema() -> None:
     loaded = set(done.stderr.split())
     assert "certpipe.cli.group" in loaded
     assert not loaded & {"pydantic", "rich", "asyncio", "schemas.status", "certpipe.cli.upload", "certpipe.cli.check"}
+
+
+@pytest.mark.usefixtures("run")
+def test_on_a_terminal_a_new_secret_is_told_and_the_receiver_tried_once_it_has_it(files: Path) -> None:
+    file = files / ".certpipe" / "webhook.secret"
+    with receiver(careful(file)) as there:
+        code, shown = on_a_terminal(["webhooks", "test", there.url], files, "", prompt=b"Press Enter when it has it ")
+    assert code == 0, shown
+    assert file.read_text().strip() in shown
+    assert shown.count("✓") == len(there.deliveries) == 6
 
 
 @pytest.mark.usefixtures("run")
