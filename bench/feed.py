@@ -34,6 +34,7 @@ def _intake(process: Process) -> IntakeService:
         backlog=process.backlog,
         fingerprint_key=load_fingerprint_key(settings.keys),
         limit=settings.backlog_limit,
+        organization_limit=settings.organization_limit,
     )
 
 

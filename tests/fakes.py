@@ -178,6 +178,7 @@ class MemoryStore:
     away: bool = False
     in_flight: bool = False
     waiting: int = 0
+    waiting_of: dict[UUID, int] = field(default_factory=dict)
     on_accept: Callable[[NewUpload], None] = lambda _: None
 
     def _answer(self) -> None:
@@ -331,6 +332,10 @@ class MemoryStore:
     async def depth(self) -> int:
         self._answer()
         return self.waiting
+
+    async def depth_of(self, organization_id: UUID) -> int:
+        self._answer()
+        return self.waiting_of.get(organization_id, 0)
 
     async def due(self, limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
         return {Stage.VALIDATE: [UploadRef(id=each, epoch=0) for each in list(self.rows)[:limit]]}

@@ -13,7 +13,7 @@ from certpipe.crypto.endpoint_sealing import HpkeEndpointSealer
 from certpipe.crypto.keyfiles import load_fingerprint_key
 from certpipe.crypto.sealing import HpkeSealer, SealingKeys
 from certpipe.dialects import DIALECTS
-from certpipe.ingress.amqp import ProducersDoor
+from certpipe.ingress.amqp import PREFETCH, ProducersDoor
 from certpipe.ingress.app import create_app
 from certpipe.ingress.auth import JwtAuthenticator
 from certpipe.ingress.intake import IntakeService
@@ -54,13 +54,14 @@ async def role(process: Process, listener: socket.socket | None = None) -> Async
         backlog=process.backlog,
         fingerprint_key=load_fingerprint_key(settings.keys),
         limit=settings.backlog_limit,
+        organization_limit=settings.organization_limit,
     )
     with closing(Lookup()) as lookup:
         app = _application(process, service, directory, _webhooks(process, lookup))
         yield [
             HttpServer(app, listener or listening(settings.http_host, settings.http_port)),
             ProducersDoor(
-                inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=64),
+                inbox=process.broker.inbox(UPLOADS_QUEUE, prefetch=PREFETCH),
                 publisher=process.broker.publisher,
                 service=service,
                 directory=directory,

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8480, ge=0, le=65535)
     bytes_in_flight: int = Field(default=128 * 1024 * 1024, ge=32 * 1024 * 1024)
     backlog_limit: int = Field(default=100_000, ge=1)
+    backlog_per_organization: int | None = Field(default=None, ge=1)
 
     dialects: str | None = None
     dialect_until: str = ""
@@ -73,6 +74,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Where the key files are."""
         return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def organization_limit(self) -> int:
+        """Uploads that may wait of one organization: half of all, unless it is set."""
+        return self.backlog_per_organization or max(self.backlog_limit // 2, 1)
 
     def faults(self) -> Iterator[str]:
         """What no process can start with, each with its remedy. Never what a setting holds: it may be a password."""

@@ -151,7 +151,7 @@ async def open_door(
     async def readiness() -> list[ProbeView]:
         return probes
 
-    service = IntakeService(store, directory, PlainSealer(), dispatcher, store, b"k" * 32, limit)
+    service = IntakeService(store, directory, PlainSealer(), dispatcher, store, b"k" * 32, limit, limit)
     app = create_app(
         service=service,
         statuses=store,

@@ -42,6 +42,7 @@ def service_of(house: Storehouse) -> IntakeService:
         backlog=house.backlog,
         fingerprint_key=b"k" * 32,
         limit=10_000,
+        organization_limit=10_000,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from certpipe.core.clock import Clock
 from certpipe.core.errors import Rejected, Unavailable, place
@@ -12,8 +13,15 @@ from certpipe.core.ports.directory import Directory, Producer
 from certpipe.core.ports.doors import Follower, IdempotencyConflictError, IdempotencyInFlightError
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.retry import Backoff
+from certpipe.ingress.aside import Aside
 from certpipe.ingress.intake import IntakeService
-from certpipe.ingress.problems import IDEMPOTENCY_CONFLICT, NOT_IN_CLEAR, NOWHERE_TO_FOLLOW, UNKNOWN_PRODUCER
+from certpipe.ingress.problems import (
+    IDEMPOTENCY_CONFLICT,
+    NOT_IN_CLEAR,
+    NOWHERE_TO_FOLLOW,
+    ORGANIZATION_BUSY,
+    UNKNOWN_PRODUCER,
+)
 from certpipe.ingress.producing import content_of, parse_message, without_secrets
 from certpipe.ingress.refusal import RefusedError
 from schemas.upload import UploadMessage, UploadReply
@@ -21,6 +29,10 @@ from schemas.upload import UploadMessage, UploadReply
 LOG = logging.getLogger(__name__)
 DOOR = "amqp"
 MOST_AT_ONCE = 64
+PREFETCH: Final = 512
+"""More than may be put aside, so that there always is room for the messages of others."""
+AGAIN: Final = 2.0
+"""Seconds after which those that were put aside are tried again."""
 # Nobody may have us write into a queue of ours by naming it as the place for an answer.
 OURS = "certpipe."
 
@@ -37,9 +49,17 @@ class Verdict:
     kept: bytes | None = field(default=None, repr=False)
 
 
+ASIDE: Final = Verdict(Settlement.REQUEUE, UploadReply(accepted=False, upload_id=None, problems=()))
+"""No end yet: it was put aside."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProducersDoor:
     """Takes uploads in from a queue. A delivery is acked when its upload is committed, and not before.
+
+    Messages of an organization that has too much on its way are put aside, and tried again while others go on. Where
+    there is no more place, or they have waited for long, they are refused (`organization_overloaded`), answered, and
+    kept in the dead letters.
 
     Attributes:
         inbox: of the queue of uploads.
@@ -59,18 +79,29 @@ class ProducersDoor:
     dead_letters: str
     clock: Clock
     patience: Backoff = field(default_factory=lambda: Backoff(first=0.5, most=15.0, attempts=20))
+    aside: Aside = field(default_factory=Aside)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then settle what was received, and return."""
         async with asyncio.TaskGroup() as tasks:
-            stopper = tasks.create_task(self._stop_at(stopping))
+            others = [tasks.create_task(self._stop_at(stopping)), tasks.create_task(self._try_again(stopping))]
             while deliveries := await self.inbox.receive(MOST_AT_ONCE):
                 await self._handle(deliveries, stopping)
-            stopper.cancel()
+            for other in others:
+                other.cancel()
+        if left := self.aside.empty():
+            await self.inbox.settle(left, Settlement.REQUEUE)
 
     async def _stop_at(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         await self.inbox.stop()
+
+    async def _try_again(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self.aside.filled.wait()
+            await self.clock.wait(AGAIN, until=stopping)
+            for deliveries in self.aside.oldest(MOST_AT_ONCE):
+                await self._handle(deliveries, stopping)
 
     async def _handle(self, deliveries: Sequence[Delivery], stopping: asyncio.Event) -> None:
         waiting, tries = deliveries, 0
@@ -80,24 +111,29 @@ class ProducersDoor:
             judged = [
                 (delivery, verdict if verdict and (kept or not verdict.kept) else None)
                 for delivery, verdict in zip(waiting, verdicts, strict=True)
+                if verdict is not ASIDE
             ]
-            await self._end([(delivery, verdict) for delivery, verdict in judged if verdict])
+            ended = [(delivery, verdict) for delivery, verdict in judged if verdict]
+            self.aside.drop([delivery for delivery, _ in ended])
+            await self._end(ended)
             waiting = [delivery for delivery, verdict in judged if verdict is None]
             tries += 1
             delay = self.patience.delay(tries) if waiting else None
             if waiting and (delay is None or await self.clock.wait(delay, until=stopping)):
+                self.aside.drop(waiting)
                 await self.inbox.settle(waiting, Settlement.REQUEUE)
                 return
 
     async def _judge(self, delivery: Delivery) -> Verdict | None:
-        """None: it did not happen, and may later."""
+        """None: it did not happen, and may later. `ASIDE`: likewise, and nobody else need wait for it."""
         message: UploadMessage | None = None
+        producer: Producer | None = None
         try:
             producer = await self._producer(delivery)
             message = parse_message(delivery.body)
             return await self._take(message, producer, _follower(delivery) if message.follow else None)
-        except (Unavailable, IdempotencyInFlightError):
-            return None
+        except (Unavailable, IdempotencyInFlightError) as error:
+            return self._put_off(error, delivery, message, producer)
         except IdempotencyConflictError:
             return _refusal(delivery, message, [IDEMPOTENCY_CONFLICT.about("upload_id")])
         except (RefusedError, Rejected) as error:
@@ -105,6 +141,19 @@ class ProducersDoor:
         except Exception as error:  # noqa: BLE001 - one message that nobody foresaw must not stop all others
             LOG.error("a message of %s: %s", delivery.user_id, place(error))
             return _refusal(delivery, message, [INTERNAL])
+
+    def _put_off(
+        self,
+        error: Unavailable | IdempotencyInFlightError,
+        delivery: Delivery,
+        message: UploadMessage | None,
+        producer: Producer | None,
+    ) -> Verdict | None:
+        if producer is None or not isinstance(error, Unavailable) or ORGANIZATION_BUSY not in error.problems:
+            return None
+        if self.aside.put(producer.organization_id, delivery, self.clock.now()):
+            return ASIDE
+        return _refusal(delivery, message, error.problems)
 
     async def _producer(self, delivery: Delivery) -> Producer:
         """By the user that the broker itself proved; nothing in the body says whose an upload is."""

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from certpipe.core.bundle import Bundle
@@ -14,12 +15,14 @@ from certpipe.core.ports.doors import Accepted, Follower, IdempotencyClaim, Inta
 from certpipe.core.ports.runtime import Backlog, Dispatcher
 from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.core.uploads import Box, BoxBinding
-from certpipe.ingress.problems import BUSY
+from certpipe.ingress.problems import BUSY, ORGANIZATION_BUSY
 from certpipe.ingress.submission import CheckRequest, Submission
 from schemas.base import Kind
 from schemas.status import Stage
 
-RETRY_AFTER = 5.0
+RETRY_AFTER: Final = 5.0
+PROMPT: Final = 5000
+"""An organization with more than these on their way is not published past the sweeper, which shares out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class IntakeService:
         backlog: tells how much is waiting.
         fingerprint_key: keys the HMACs of idempotency, so that the table is no oracle for guessing passwords.
         limit: uploads that may wait before new ones are refused for a while.
+        organization_limit: those that may wait of one organization, so that none takes the others' room.
     """
 
     intake: Intake
@@ -43,6 +47,7 @@ class IntakeService:
     backlog: Backlog
     fingerprint_key: bytes = field(repr=False)
     limit: int
+    organization_limit: int
 
     async def submit(
         self, submission: Submission, *, subject: str, door: str, key: str | None, awaited: bool = False
@@ -135,8 +140,11 @@ class IntakeService:
     async def _accept(self, upload: NewUpload) -> Accepted:
         if await self.backlog.depth() >= self.limit:
             raise Unavailable(BUSY, retry_after=RETRY_AFTER)
+        ahead = await self.backlog.depth_of(upload.organization_id)
+        if ahead >= self.organization_limit:
+            raise Unavailable(ORGANIZATION_BUSY, retry_after=RETRY_AFTER)
         accepted = await self.intake.accept(upload)
-        if not accepted.replayed:
+        if not accepted.replayed and ahead < PROMPT:
             self.dispatcher.dispatch(Stage.VALIDATE, [accepted.ref])
         return accepted
 

@@ -141,6 +141,13 @@ BUSY = Problem(
     actor=Actor.OPERATOR,
     status=503,
 )
+ORGANIZATION_BUSY = Problem(
+    "organization_overloaded",
+    "Su organización tiene demasiadas cargas en espera; intente más tarde",
+    "Too many uploads of your organization are waiting; try again later",
+    hint="Send fewer at a time; GET /v1/uploads shows what each one waits for",
+    status=503,
+)
 NO_ANSWER = Problem(
     "no_worker_answered",
     "La validación no respondió a tiempo; intente más tarde",

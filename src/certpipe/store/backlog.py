@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from certpipe.core.clock import Clock
@@ -19,23 +20,30 @@ _SQL = queries("backlog")
 _FLUSH_AFTER = 0.5
 _SLICE = 5000
 _FRESH = timedelta(seconds=1)
+WINDOW: Final = 5000
+"""Uploads that wait for one stage in the broker, above which the sweeper keeps what is due where it is."""
 
 
 class StoreBacklog:
-    """The backlog over the store. Close it, so that the last notes of dispatch are written."""
+    """The backlog over the store. Close it, so that the last notes of dispatch are written.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    `window`: how many uploads a stage may have in the broker before `due` gives it no more, where more are due than
+    were asked for. It is a measure, not a promise: hops from stage to stage and the fast path count, and are not held.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, window: int = WINDOW) -> None:
         self._database = database
+        self._window = window
         self._clock = clock
         self._noted: dict[UUID, int] = {}
         self._closing = asyncio.Event()
         self._flusher: asyncio.Task[None] | None = None
         self._counting = asyncio.Lock()
-        self._counted: tuple[datetime, int] | None = None
+        self._counted: tuple[datetime, Mapping[UUID, int]] | None = None
 
     async def due(self, limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
         found: defaultdict[Stage, list[UploadRef]] = defaultdict(list)
-        for row in await self._database.fetch(_SQL["due"], limit):
+        for row in await self._database.fetch(_SQL["due"], limit, self._window):
             found[WAITS_FOR[State(row["state"])]].append(ref_of(row))
         return found
 
@@ -61,12 +69,10 @@ class StoreBacklog:
         return total
 
     async def depth(self) -> int:
-        async with self._counting:  # those who ask meanwhile get the one answer
-            now = self._clock.now()
-            if self._counted is None or not now - _FRESH < self._counted[0] <= now:
-                row = await self._database.fetchrow(_SQL["depth"])
-                self._counted = now, 0 if row is None else int(row["depth"])
-            return self._counted[1]
+        return sum((await self._depths()).values())
+
+    async def depth_of(self, organization_id: UUID) -> int:
+        return (await self._depths()).get(organization_id, 0)
 
     async def sweep(self) -> None:
         await self._database.execute(_SQL["sweep_checks"])
@@ -75,6 +81,15 @@ class StoreBacklog:
             while done == _SLICE:
                 row = await self._database.fetchrow(_SQL[query], _SLICE)
                 done = 0 if row is None else int(row["done"])
+
+    async def _depths(self) -> Mapping[UUID, int]:
+        """By organization; those without any are missing."""
+        async with self._counting:  # those who ask meanwhile get the one answer
+            now = self._clock.now()
+            if self._counted is None or not now - _FRESH < self._counted[0] <= now:
+                rows = await self._database.fetch(_SQL["depth"])
+                self._counted = now, {row["organization_id"]: int(row["depth"]) for row in rows}
+            return self._counted[1]
 
     async def _flush_later(self) -> None:
         try:

@@ -25,6 +25,7 @@ class Scene:
     party: UUID = field(default_factory=uuid7)
     foreign: UUID = field(default_factory=uuid7)
     limit: int = 100
+    organization_limit: int = 50
 
     def __post_init__(self) -> None:
         other = uuid7()
@@ -40,7 +41,14 @@ class Scene:
     @property
     def service(self) -> IntakeService:
         return IntakeService(
-            self.store, self.directory, PlainSealer(), self.dispatcher, self.store, b"k" * 32, self.limit
+            self.store,
+            self.directory,
+            PlainSealer(),
+            self.dispatcher,
+            self.store,
+            b"k" * 32,
+            self.limit,
+            self.organization_limit,
         )
 
     def submission(self, *, party: UUID | None = None, password: str = PASSWORD, kind: Kind = Kind.CSD) -> Submission:

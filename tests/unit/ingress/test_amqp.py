@@ -11,9 +11,11 @@ import pytest
 
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.broker import Delivery, Settlement
+from certpipe.core.ports.directory import Producer
 from certpipe.core.ports.doors import Follower
 from certpipe.core.retry import Backoff
-from certpipe.ingress.amqp import ProducersDoor
+from certpipe.ingress.amqp import PREFETCH, ProducersDoor
+from certpipe.ingress.aside import LONGEST, MOST, MOST_OF_ONE
 from certpipe.ingress.problems import NOWHERE_TO_FOLLOW
 from schemas.status import Stage
 from schemas.upload import UploadReply
@@ -342,6 +344,74 @@ async def test_stopping_gives_back_what_is_held() -> None:
         assert await ending is Settlement.REQUEUE
 
 
+def _overload(room: Room, *, waiting: int = 50) -> None:
+    room.scene.store.waiting_of[room.scene.organization] = waiting
+
+
+def _another(room: Room) -> dict[str, Any]:
+    """A message of another organization's producer `other`."""
+    organization = room.scene.directory.known_parties[room.scene.foreign].organization_id
+    room.scene.directory.producers["other"] = Producer("other", organization, may_send_clear=False)
+    return room.message(party_id=str(room.scene.foreign))
+
+
+def _put(room: Room, count: int) -> None:
+    bodies = [json.dumps(room.message()).encode() for _ in range(count)]
+    room.inbox.put(*(Delivery(body, 0, object(), reply_to="answers", user_id="erp") for body in bodies))
+
+
+async def test_who_has_too_much_on_its_way_waits_while_the_messages_of_others_behind_go_on() -> None:
+    async with running() as room:
+        _overload(room)
+        _put(room, 200)
+        assert await room.end_of(_another(room), user="other") is Settlement.ACK
+        assert [settlement for _, settlement in room.inbox.settled] == [Settlement.ACK]
+        _overload(room, waiting=0)
+        await _until_waiting(room)
+        async with asyncio.timeout(30):
+            while len(room.inbox.settled) < 201:
+                room.clock.tick_shorter_than(5)
+                await asyncio.wait([asyncio.create_task(_nothing())])
+        assert {settlement for _, settlement in room.inbox.settled} == {Settlement.ACK}
+        assert all(delivery.count == 0 for delivery, _ in room.inbox.settled)
+        assert len(room.scene.store.rows) == 201
+
+
+async def test_what_has_no_place_among_those_that_wait_is_refused_and_kept_and_stops_nobody() -> None:
+    async with running() as room:
+        _overload(room)
+        _put(room, MOST_OF_ONE + 3)
+        async with asyncio.timeout(30):
+            await room.inbox.until_settled(3)
+        assert [settlement for _, settlement in room.inbox.settled] == [Settlement.DEAD_LETTER] * 3
+        assert room.codes == ["organization_overloaded"]
+        assert await room.end_of(_another(room), user="other") is Settlement.ACK
+
+
+async def test_who_has_waited_for_long_is_refused_and_the_others_wait_on() -> None:
+    async with running() as room:
+        _overload(room)
+        _put(room, 1)
+        await _until_waiting(room)
+        room.clock.advance(LONGEST.total_seconds())
+        room.clock.tick_shorter_than(5)
+        async with asyncio.timeout(30):
+            await room.inbox.until_settled(1)
+        assert room.inbox.settled[0][1] is Settlement.DEAD_LETTER
+        assert room.codes == ["organization_overloaded"]
+
+
+async def test_stopping_gives_back_what_waits_for_its_organization() -> None:
+    async with running() as room:
+        _overload(room)
+        _put(room, 2)
+        await _until_waiting(room)
+        room.stopping.set()
+        async with asyncio.timeout(30):
+            await room.inbox.until_settled(2)
+        assert [settlement for _, settlement in room.inbox.settled] == [Settlement.REQUEUE] * 2
+
+
 async def test_neighbours_of_a_bad_message_are_not_held_up() -> None:
     async with running() as room:
         bodies = [json.dumps(room.message()).encode(), b"bad", json.dumps(room.message()).encode()]
@@ -350,6 +420,10 @@ async def test_neighbours_of_a_bad_message_are_not_held_up() -> None:
             await room.inbox.until_settled(3)
         ends = {delivery.body: settlement for delivery, settlement in room.inbox.settled}
         assert [ends[body] for body in bodies] == [Settlement.ACK, Settlement.DEAD_LETTER, Settlement.ACK]
+
+
+def test_the_broker_hands_over_more_than_may_wait() -> None:
+    assert MOST_OF_ONE < MOST < PREFETCH
 
 
 async def _until_waiting(room: Room) -> None:

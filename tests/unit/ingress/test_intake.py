@@ -6,6 +6,7 @@ from certpipe.core.errors import Rejected, Unavailable
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.doors import IdempotencyConflictError
 from certpipe.core.uploads import Box
+from certpipe.ingress.intake import PROMPT
 from certpipe.ingress.submission import CheckRequest
 from schemas.base import Kind
 from schemas.status import Stage
@@ -51,6 +52,25 @@ async def test_keys_of_other_doors_are_other_keys() -> None:
     for door, key in (("http", "k"), ("form", "k"), ("for", "mk")):
         await scene.service.submit(scene.submission(), subject="olivia", door=door, key=key)
     assert len(scene.store.rows) == 3
+
+
+async def test_an_organization_that_has_too_much_on_its_way_is_busy_and_another_is_not() -> None:
+    scene = Scene(limit=100, organization_limit=5)
+    scene.store.waiting_of[scene.organization] = 5
+    with pytest.raises(Unavailable) as busy:
+        await scene.service.submit(scene.submission(), subject="olivia", door="http", key=None)
+    assert [problem.code for problem in busy.value.problems] == ["organization_overloaded"]
+    assert busy.value.retry_after
+    await scene.service.submit(scene.submission(party=scene.foreign), subject="zoe", door="http", key=None)
+    assert len(scene.store.rows) == 1
+
+
+async def test_an_organization_with_much_on_its_way_is_published_by_the_sweeper_alone() -> None:
+    scene = Scene(limit=100_000, organization_limit=100_000)
+    for waiting in (PROMPT, PROMPT - 1):
+        scene.store.waiting_of[scene.organization] = waiting
+        await scene.service.submit(scene.submission(), subject="olivia", door="http", key=None)
+    assert (len(scene.store.rows), len(scene.dispatcher.dispatched)) == (2, 1)
 
 
 async def test_another_organizations_party_is_as_unknown_as_a_random_id() -> None:

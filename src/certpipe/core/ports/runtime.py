@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 from certpipe.core.problems import Problem
 from schemas.messages import UploadRef
@@ -100,7 +101,11 @@ class Backlog(Protocol):
     """What waits for dispatch: the transactional outbox that the upload rows are."""
 
     async def due(self, limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
-        """At most `limit` uploads that are due now, leased: nobody else gets them for ten seconds."""
+        """At most `limit` uploads that are due now, leased: nobody else gets them for ten seconds.
+
+        Where more are due, each organization gets its share, however many another has; within one the oldest come
+        first. What waits for a stage whose queue is long already stays where it is.
+        """
 
     async def dispatched(self, refs: Sequence[UploadRef]) -> None:
         """Note, lazily, that these were published at that epoch: not due until the reconciler's time."""
@@ -110,6 +115,9 @@ class Backlog(Protocol):
 
     async def depth(self) -> int:
         """How many uploads have not ended; may be a second old."""
+
+    async def depth_of(self, organization_id: UUID) -> int:
+        """How many of them are this organization's; may be a second old."""
 
     async def sweep(self) -> None:
         """Delete what has had its time: idempotency keys, finished checks, followers of what ended long ago."""

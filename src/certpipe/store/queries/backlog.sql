@@ -1,12 +1,65 @@
 -- name: due
 -- A lease: whoever takes a row has it for ten seconds. It counts as not dispatched again, so that the coming note of
 -- its dispatch is taken.
-WITH due AS MATERIALIZED (
-    SELECT id FROM certpipe.uploads WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+-- Where more is due than is asked for, every organization with something due for a stage gets the same share of it,
+-- oldest first, and what is left over goes to the oldest of all. Of a stage that $2 uploads wait for in the broker
+-- already nothing is taken then: what is published last is served last, and a share is worth nothing behind a long queue.
+-- In the broker is what was leased, or handed on past the sweeper, just now, and what was noted within the last minute.
+WITH RECURSIVE crowd AS MATERIALIZED (
+    SELECT count(*) > $1::integer AS waits
+    FROM (SELECT FROM certpipe.uploads WHERE due_at <= now() ORDER BY due_at LIMIT $1::integer + 1) AS first
+), sent AS (
+    SELECT u.state FROM certpipe.uploads u
+    WHERE u.due_at > now() AND u.due_at <= now() + interval '10 seconds' AND (SELECT waits FROM crowd)
+    UNION ALL
+    SELECT u.state FROM certpipe.uploads u
+    WHERE u.due_at > now() + interval '14 minutes' AND u.due_at <= now() + interval '15 minutes'
+      AND (SELECT waits FROM crowd)
+), served AS MATERIALIZED (
+    SELECT state FROM sent GROUP BY state HAVING count(*) >= $2::integer
+), pairs AS (
+    (
+        SELECT u.organization_id, u.state FROM certpipe.uploads u
+        WHERE u.due_at IS NOT NULL AND (SELECT waits FROM crowd)
+        ORDER BY u.organization_id, u.state LIMIT 1
+    )
+    UNION ALL
+    SELECT following.organization_id, following.state
+    FROM pairs p
+    CROSS JOIN LATERAL (
+        SELECT u.organization_id, u.state FROM certpipe.uploads u
+        WHERE u.due_at IS NOT NULL AND (u.organization_id, u.state) > (p.organization_id, p.state)
+        ORDER BY u.organization_id, u.state LIMIT 1
+    ) AS following
+), waiting AS MATERIALIZED (
+    SELECT p.organization_id, p.state
+    FROM pairs p
+    WHERE p.state NOT IN (SELECT s.state FROM served s)
+      AND EXISTS (
+          SELECT FROM certpipe.uploads u
+          WHERE u.organization_id = p.organization_id AND u.state = p.state AND u.due_at <= now()
+      )
+), fair AS MATERIALIZED (
+    SELECT own.id
+    FROM waiting w
+    CROSS JOIN LATERAL (
+        SELECT u.id FROM certpipe.uploads u
+        WHERE u.organization_id = w.organization_id AND u.state = w.state AND u.due_at <= now()
+        ORDER BY u.due_at
+        LIMIT (SELECT greatest($1::integer / greatest(count(*), 1), 1) FROM waiting)
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS own
+    ORDER BY random() LIMIT $1::integer  -- matters only where there are more of them than there are shares
+), oldest AS MATERIALIZED (
+    SELECT u.id FROM certpipe.uploads u
+    WHERE u.due_at <= now()
+      AND u.state NOT IN (SELECT s.state FROM served s)
+      AND u.id NOT IN (SELECT f.id FROM fair f)
+    ORDER BY u.due_at LIMIT $1::integer - (SELECT count(*) FROM fair) FOR NO KEY UPDATE OF u SKIP LOCKED
 )
 UPDATE certpipe.uploads u
 SET due_at = now() + interval '10 seconds', dispatched_at = NULL
-FROM due d
+FROM (SELECT id FROM fair UNION ALL SELECT id FROM oldest) AS d
 WHERE u.id = d.id
 RETURNING u.id, u.epoch, u.state::text AS state
 
@@ -36,7 +89,7 @@ SELECT now() AS now, count(*) AS due FROM certpipe.uploads WHERE due_at <= now()
 -- One slice of what was last changed before $1 and is not due yet.
 WITH waiting AS MATERIALIZED (
     SELECT id FROM certpipe.uploads
-    WHERE due_at > $1 AND updated_at <= $1
+    WHERE due_at > $1 AND due_at < 'infinity' AND updated_at <= $1  -- suspects have a time of their own
     ORDER BY due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE certpipe.uploads u
@@ -46,7 +99,8 @@ WHERE u.id = w.id
 RETURNING u.id
 
 -- name: depth
-SELECT count(*) AS depth FROM certpipe.uploads WHERE due_at IS NOT NULL
+-- An ended upload is in no index that this reads.
+SELECT organization_id, count(*) AS depth FROM certpipe.uploads WHERE due_at IS NOT NULL GROUP BY organization_id
 
 -- name: sweep_checks
 WITH old AS MATERIALIZED (
