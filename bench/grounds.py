@@ -79,8 +79,8 @@ class Grounds:
     def servers(self) -> Mapping[str, int]:
         """Their process ids."""
         return {
-            "PostgreSQL": _pid(self.postgres.folder),
-            "RabbitMQ": _pid(self.rabbit.folder),
+            "PostgreSQL": pid_of(self.postgres.folder),
+            "RabbitMQ": pid_of(self.rabbit.folder),
             "simulated PAC": self.simulator.pid,
         }
 
@@ -132,5 +132,6 @@ async def _prepare(postgres: EmbeddedPostgres, parties: int) -> None:
     await chain.close()
 
 
-def _pid(folder: Path) -> int:
+def pid_of(folder: Path) -> int:
+    """Of the server, PostgreSQL or RabbitMQ, that runs in that folder."""
     return int(json.loads((folder / "server.json").read_text(encoding="utf-8"))["pid"])

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import os
 import platform
 import sys
@@ -20,6 +19,7 @@ from uuid import UUID
 from bench.about import processor
 from bench.children import ROOT, Child
 from bench.cpu import spent
+from bench.grounds import pid_of
 from bench.report import aligned, table
 from certpipe.broker.declare import apply
 from certpipe.core.clock import SystemClock
@@ -199,7 +199,7 @@ async def throughput(grounds: Grounds, endpoints: int, deliveries: int, *, worke
         expected = 2 * uploads * endpoints
         async with grounds.worker(workers) as running:
             await _come(receiver, 1)
-            pids = {"receiver": receiver.pid, "PostgreSQL": _pid(grounds.postgres.folder)}
+            pids = {"receiver": receiver.pid, "PostgreSQL": pid_of(grounds.postgres.folder)}
             pids |= {name: child.pid for name, child in running.items()}
             before, early = spent(pids), int(await receiver.ask({}))
             await _come(receiver, expected)
@@ -229,10 +229,6 @@ async def _come(receiver: Child, count: int) -> None:
     async with asyncio.timeout(SECONDS):
         while int(await receiver.ask({})) < count:
             await clock.wait(0.02)
-
-
-def _pid(folder: Path) -> int:
-    return int(json.loads((folder / "server.json").read_text(encoding="utf-8"))["pid"])
 
 
 async def run(events: int, deliveries: int) -> tuple[Latency, Sequence[Throughput]]:

@@ -325,6 +325,13 @@ async def test_a_database_that_is_away_is_busy_and_a_defect_is_internal(door: Do
     assert (said["denial"], said["codes"]) == ("INTERNAL", ["internal"])
 
 
+async def test_an_organization_with_too_much_on_its_way_is_busy(door: Door) -> None:
+    door.store.waiting_of[door.organization] = 1_000
+    _, said, headers = await call(door)
+    assert (said["denial"], said["codes"]) == ("BUSY", ["organization_overloaded"])
+    assert int(headers["Retry-After"]) >= 1
+
+
 async def test_every_answer_carries_the_headers_of_the_edge(door: Door) -> None:
     _, _, headers = await call(door, "GET")
     assert headers["Cache-Control"] == "no-store"

@@ -125,6 +125,21 @@ async def test_a_full_backlog_is_503_with_retry_after(door: Door) -> None:
         assert int(answer.headers["Retry-After"]) >= 1
 
 
+async def test_an_organization_with_too_much_on_its_way_is_503_in_both_languages_and_others_are_taken(
+    door: Door,
+) -> None:
+    door.store.waiting_of[door.organization] = 1_000
+    async with door.call("POST", "/v1/uploads", json=body(door)) as answer:
+        said = await answer.json()
+        assert (answer.status, said["code"]) == (503, "organization_overloaded")
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert "su organización" in said["errors"][0]["message_es"].lower()
+    assert "your organization" in said["errors"][0]["message_en"]
+    door.store.waiting_of[uuid7()] = door.store.waiting_of.pop(door.organization)
+    async with door.call("POST", "/v1/uploads", json=body(door)) as answer:
+        assert answer.status == 202
+
+
 async def test_a_database_that_is_away_is_503_with_retry_after(door: Door) -> None:
     door.store.away = True
     for method, path in (("POST", "/v1/uploads"), ("GET", f"/v1/uploads/{uuid7()}"), ("GET", "/v1/certificates")):
