@@ -1,0 +1,85 @@
+"""The clients: they write down every 202 and what they had sent for it, and go on until they have it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from certpipe.core.clock import SystemClock
+from tests.chaos.material import Pair
+
+AT_ONCE = 16
+AGAIN = 0.1
+ACCEPTED = 202
+
+
+@dataclass
+class Load:
+    """Sends each pair once, under an idempotency key of its own, and again until it is accepted.
+
+    Attributes:
+        window: so many accepted uploads may not have ended yet; then the clients wait.
+        ended: how many have, as far as is known.
+        accepted: by upload id, in the order of the answers.
+        round: part of each key: another round makes other uploads.
+        refused: answers that were neither 202 nor a request to come again.
+    """
+
+    url: str
+    token: str
+    pairs: Sequence[Pair]
+    window: int
+    ended: Callable[[], int]
+    accepted: dict[str, Pair] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    retries: int = 0
+    round: int = 0
+    _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def run(self) -> None:
+        """Return when every pair is accepted."""
+        waiting = iter(self.pairs)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        timeout = aiohttp.ClientTimeout(total=30)
+        connector = aiohttp.TCPConnector(limit=AT_ONCE)
+        async with aiohttp.ClientSession(
+            self.url, headers=headers, timeout=timeout, trust_env=False, connector=connector
+        ) as http:
+
+            async def client() -> None:
+                for pair in waiting:
+                    while len(self.accepted) - self.ended() >= self.window:
+                        await SystemClock().wait(AGAIN)
+                    await self._until_accepted(http, pair)
+
+            await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+
+    async def reached(self, count: int) -> None:
+        """Wait until so many are accepted (or all)."""
+        async with self._grown:
+            await self._grown.wait_for(lambda: len(self.accepted) >= min(count, len(self.pairs)))
+
+    async def _until_accepted(self, http: aiohttp.ClientSession, pair: Pair) -> None:
+        while not await self._accepted(http, pair):
+            self.retries += 1
+            await SystemClock().wait(AGAIN)
+
+    async def _accepted(self, http: aiohttp.ClientSession, pair: Pair) -> bool:
+        """True when there is no need to come again."""
+        key = {"Idempotency-Key": f"chaos-{self.round}-{pair.number}"}
+        try:
+            async with http.post("/v1/uploads", json=pair.body, headers=key) as answer:
+                document = await answer.json(content_type=None)
+                status = answer.status
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return False
+        if status == ACCEPTED:
+            self.accepted[document["id"]] = pair
+            async with self._grown:
+                self._grown.notify_all()
+            return True
+        if status in {409, 503}:  # the first try may still be under way
+            return False
+        self.refused.append(f"{status} {document.get('code')}")
+        return True

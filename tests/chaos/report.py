@@ -1,0 +1,73 @@
+"""The table: in JSON, and in Markdown for `docs/chaos.md`."""
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.verdict import Verdict
+
+_HEAD = (
+    *("scenario", "broker", "accepted", "lost", "stuck", "ended twice"),
+    *("sent again (CSD vault)", "sent again (Efisco)", "events missing", "other faults"),
+    *("uploads/s before", "recovery s", "uploads/s after", "seconds"),
+)
+_INTRODUCTION = """\
+# What comes of it when things fail
+
+Written by `make chaos` (`python -m tests.chaos`). Each line is one run: clients send uploads (FIEL and CSD, most of
+them for a party of its own, every fifth for one of ten parties that many send to) to certpipe's processes, the fault
+happens meanwhile, and a checker compares what the clients were promised with the database, with what the simulated PAC
+received and with what a receiver of webhooks was told. Every number but *accepted*, *sent again (Efisco)* and those of
+the last four columns has to be 0. Moments are chosen by the count of accepted uploads, and by the seed.
+
+*recovery s*: seconds from the end of the fault until uploads end at 90 % of the rate from before it, or none is left.
+Where the fault lasts until the last upload, it says how long the rest took.
+"""
+
+
+def row(verdict: Mapping[str, Any]) -> Sequence[str]:
+    """One line of the table."""
+    names = ("repeated", "gaps", "pac_wrong", "dead_wrong", "left", "refused")
+    others = ", ".join(f"{name} {verdict[name]}" for name in names if verdict[name])
+    return [
+        *(str(verdict[name]) for name in ("scenario", "broker", "accepted", "lost", "stuck", "ended_twice")),
+        *(str(verdict[name]) for name in ("duplicates", "duplicates_other", "missing")),
+        others or "0",
+        f"{verdict['rate_before']:.0f}",
+        "-" if verdict["recovery_seconds"] is None else f"{verdict['recovery_seconds']:.1f}",
+        "-" if verdict["recovery_rate"] is None else f"{verdict['recovery_rate']:.0f}",
+        f"{verdict['seconds']:.0f}",
+    ]
+
+
+def merged(file: Path, verdicts: Iterable[Verdict]) -> Sequence[Mapping[str, Any]]:
+    """What the file holds, with these in the place of earlier runs of the same; written back."""
+    known: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    runs = {(one["scenario"], one["broker"]): one for one in known if one["scenario"] in SCENARIOS}
+    for verdict in verdicts:
+        told = asdict(verdict)
+        told["notes"] = [note[:200] for note in verdict.notes]
+        runs[verdict.scenario, verdict.broker] = told
+    order = list(SCENARIOS)
+    sorted_runs = sorted(runs.values(), key=lambda one: (order.index(one["scenario"]), one["broker"]))
+    file.write_text(json.dumps(sorted_runs, indent=1) + "\n", encoding="utf-8")
+    return sorted_runs
+
+
+def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
+    """The whole page."""
+    lines = [_INTRODUCTION, f"| {' | '.join(_HEAD)} |", f"|{'---|' * len(_HEAD)}"]
+    lines += [f"| {' | '.join(row(one))} |" for one in runs]
+    lines += ["", "## The scenarios", ""]
+    lines += [f"* `{scenario.name}`: {scenario.about}" for scenario in SCENARIOS.values()]
+    lines += [
+        "",
+        f"Measured on {os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,48 @@
+"""One run of one scenario."""
+
+import asyncio
+import time
+
+from certpipe.development.postgres import EmbeddedPostgres
+from tests.chaos.brokers import Broker
+from tests.chaos.checker import judge
+from tests.chaos.opening import opened
+from tests.chaos.rig import Rig
+from tests.chaos.scenario import Scenario
+from tests.chaos.verdict import Verdict
+
+LEAST_SECONDS = 400.0
+SLOWEST = 10
+_LAST_WORDS = 600
+
+
+async def run(scenario: Scenario, broker: Broker, postgres: EmbeddedPostgres, *, uploads: int, seed: int) -> Verdict:
+    """Send the uploads, do what the scenario does meanwhile, and judge."""
+    began = time.monotonic()
+    verdict = Verdict(scenario.name, broker.name, seed, uploads)
+    async with opened(scenario, broker, postgres, uploads=uploads, seed=seed) as rig:
+        await _act(scenario, rig)
+        await judge(rig, verdict, scenario.patience)
+        if not verdict.good:
+            verdict.notes += _last_words(rig)
+    verdict.seconds = time.monotonic() - began
+    return verdict
+
+
+async def _act(scenario: Scenario, rig: Rig) -> None:
+    """Until all are sent, and the fault is over; but not for ever."""
+    sending = asyncio.create_task(rig.load.run())
+    try:
+        async with asyncio.timeout(LEAST_SECONDS + len(rig.load.pairs) / SLOWEST):
+            await scenario.act(rig)
+            await sending
+    except TimeoutError:
+        rig.notes.append("given up: it took too long")
+    finally:
+        sending.cancel()
+        await asyncio.wait({sending})
+
+
+def _last_words(rig: Rig) -> list[str]:
+    logs = [(log.name, log.read_text(encoding="utf-8", errors="replace")) for log in sorted(rig.folder.glob("*.log"))]
+    return [f"{name}: {text[-_LAST_WORDS:]}" for name, text in logs if text]

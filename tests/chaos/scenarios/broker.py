@@ -1,0 +1,105 @@
+"""RabbitMQ stops, crashes, closes its connections, loses a queue or its disk, or runs out of memory."""
+
+from typing import Final
+
+import aio_pika
+
+from certpipe.broker.topology import WORK, queue_of
+from schemas.status import Stage
+from tests.chaos.brokers import Node
+from tests.chaos.rig import Rig
+from tests.chaos.scenario import RABBITMQ, Scenario
+
+_FIRST = 0.3
+_OUTAGE = 4.0
+
+
+def _node(rig: Rig) -> Node:
+    assert rig.broker.node is not None
+    return rig.broker.node
+
+
+async def stop(rig: Rig) -> None:
+    """Stop it cleanly, and start it again."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        await _node(rig).stop()
+        await rig.wait(_OUTAGE)
+        await _node(rig).start()
+
+
+async def crash(rig: Rig) -> None:
+    """Kill -9, and start it again; twice."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        for _ in range(2):
+            _node(rig).kill()
+            await rig.wait(_OUTAGE / 4)
+            await _node(rig).start()
+            await rig.wait(_OUTAGE)
+
+
+async def close_connections(rig: Rig) -> None:
+    """Have it close all connections, five times."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        for turn in range(5):
+            await rig.at(_FIRST + 0.1 * turn)
+            await _node(rig).ctl("close_all_connections", "chaos")
+
+
+async def delete_queue(rig: Rig) -> None:
+    """Delete a queue with all that is in it, and apply the topology again."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        for stage in (Stage.ENCRYPT, Stage.FORWARD):
+            async with await aio_pika.connect(rig.broker.url) as connection:
+                channel = await connection.channel()
+                await channel.queue_delete(queue_of(stage), if_unused=False, if_empty=False)
+            await rig.wait(_OUTAGE / 2)
+            await rig.certpipe("topology", "apply")
+            await rig.more(50, _OUTAGE)
+
+
+async def unroute(rig: Rig) -> None:
+    """Take the binding of a queue away, and put it back."""
+    await rig.at(_FIRST)
+    async with rig.fault(), await aio_pika.connect(rig.broker.url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(queue_of(Stage.PERSIST), passive=True)
+        await queue.unbind(WORK, Stage.PERSIST)
+        await rig.more(100, 2 * _OUTAGE)
+        await queue.bind(WORK, Stage.PERSIST)
+
+
+async def alarm(rig: Rig) -> None:
+    """Have it believe that memory runs out: it takes nothing from those who publish."""
+    await rig.at(_FIRST)
+    before = len(rig.load.accepted)
+    async with rig.fault():
+        await _node(rig).ctl("set_vm_memory_high_watermark", "0.0001")
+        await rig.more(100, 3 * _OUTAGE)
+        rig.notes.append(f"{len(rig.load.accepted) - before} accepted during the alarm")
+        await _node(rig).ctl("set_vm_memory_high_watermark", "absolute", "1GiB")
+
+
+async def wipe(rig: Rig) -> None:
+    """Kill -9, take the disk away, start an empty one, apply the topology, have everything published again."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        _node(rig).wipe()
+        await rig.wait(_OUTAGE / 2)
+        await _node(rig).start()
+        await rig.broker.renew()
+        await rig.rebuild()
+
+
+SCENARIOS: Final = (
+    Scenario("broker-stop", "T2: RabbitMQ stops and starts", stop, RABBITMQ),
+    Scenario("broker-crash", "T2: kill -9 of RabbitMQ, twice", crash, RABBITMQ),
+    Scenario("broker-closes", "T2: RabbitMQ closes all connections, five times", close_connections, RABBITMQ),
+    Scenario("queue-deleted", "T2: a queue is deleted with what is in it, twice", delete_queue, RABBITMQ),
+    Scenario("unroutable", "T5: a stage's queue is unbound, and bound again", unroute, RABBITMQ),
+    Scenario("alarm", "T9: RabbitMQ raises its memory alarm, and takes it back", alarm, RABBITMQ),
+    Scenario("disk-wiped", "T15: RabbitMQ loses its disk", wipe, RABBITMQ),
+)

@@ -1,0 +1,114 @@
+"""Processes die: at random, at every named point, by what they read; and are asked to stop, one after the other."""
+
+import signal
+from typing import Final
+
+from certpipe.core.clock import SystemClock
+from tests.chaos.mischief import POINTS, Mischief
+from tests.chaos.rig import Rig
+from tests.chaos.scenario import Scenario
+
+_FIRST, _LAST = 0.25, 0.85
+SECONDS_TO_DIE: Final = 20.0
+
+
+async def nothing(rig: Rig) -> None:
+    """Let it work in peace: what the other numbers are compared with."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        await rig.at(_LAST)
+
+
+async def kill_at_random(rig: Rig) -> None:
+    """Kill -9 every process twice, in an order and at moments that the seed decides."""
+    victims = 2 * rig.programs
+    rig.chance.shuffle(victims)
+    await rig.at(_FIRST)
+    async with rig.fault():
+        for number, victim in enumerate(victims):
+            await rig.at(_FIRST + (_LAST - _FIRST) * (number + rig.chance.random()) / len(victims))
+            await victim.kill()
+        await rig.alive()
+
+
+async def die_at_every_point(rig: Rig) -> None:
+    """Let each role pass each of its points a few times, and die there."""
+    points = [(role, point) for role, points in POINTS.items() for point in points]
+    rig.chance.shuffle(points)
+    await rig.at(_FIRST)
+    reached = 0
+    async with rig.fault():
+        for number, (role, point) in enumerate(points):
+            await rig.at(_FIRST + (_LAST - _FIRST) * number / len(points))
+            program = rig.program(role)
+            await program.restart(Mischief(die_at=point, die_after=rig.chance.randint(1, 4)))
+            program.forget_death()
+            if await program.died(SECONDS_TO_DIE):
+                reached += 1
+            else:
+                rig.notes.append(f"{role} did not come to {point}")
+        await rig.alive()
+    rig.notes.append(f"died at {reached} of {len(points)} points")
+
+
+async def kill_everything(rig: Rig) -> None:
+    """Kill -9 all processes and PostgreSQL in one moment, three times."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        for turn in range(3):
+            await rig.at(_FIRST + (_LAST - _FIRST) * (turn + rig.chance.random()) / 3)
+            for program in rig.programs:
+                program.tell(signal.SIGKILL)
+            rig.postgres.kill()
+            await rig.postgres.start()
+        await rig.alive()
+
+
+async def kill_notify(rig: Rig) -> None:
+    """Kill the process that tells, five times."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        for turn in range(5):
+            await rig.at(_FIRST + (_LAST - _FIRST) * (turn + rig.chance.random()) / 5)
+            await rig.program("notify").kill()
+
+
+async def poison(rig: Rig) -> None:
+    """Uploads that kill every process which proves them, among many others."""
+    async with rig.fault():
+        await rig.at(1.0)
+        while await rig.query(_POISON_LEFT):
+            await SystemClock().wait(0.5)
+
+
+_POISON_LEFT = "SELECT id FROM certpipe.uploads WHERE rfc LIKE 'POI%' AND due_at IS NOT NULL LIMIT 1"
+
+
+async def roll(rig: Rig) -> None:
+    """Ask each process to stop, wait, and start it again, twice; each has to leave by itself with code 0."""
+    await rig.at(_FIRST)
+    async with rig.fault():
+        programs = 2 * rig.programs
+        for number, program in enumerate(programs):
+            await rig.at(_FIRST + (_LAST - _FIRST) * number / len(programs))
+            code = await program.restart()
+            if code:
+                rig.notes.append(f"{program.name} ended with {code}")
+        await rig.alive()
+
+
+SCENARIOS: Final = (
+    Scenario("peace", "nothing happens: what the others are compared with", nothing),
+    Scenario("kills", "T1: kill -9 of every process twice, at random", kill_at_random),
+    Scenario("points", "T1: every role dies at every named point of its work", die_at_every_point, patience=120),
+    Scenario("everything", "T1: kill -9 of all processes and of PostgreSQL at once, three times", kill_everything),
+    Scenario("notify", "kill -9 of the process that tells, five times", kill_notify),
+    Scenario(
+        "poison",
+        "T11: two uploads kill every process that proves them",
+        poison,
+        mischief=dict.fromkeys(("validate", "all"), Mischief(poison=True)),
+        poison=2,
+    ),
+    Scenario("rolling", "T16: SIGTERM to each process in turn, twice, under load", roll),
+)

@@ -1,0 +1,24 @@
+"""Messages come more often than they were meant to."""
+
+from typing import Final
+
+from tests.chaos.launcher import ROLES
+from tests.chaos.mischief import Mischief
+from tests.chaos.rig import Rig
+from tests.chaos.scenario import Scenario
+
+
+async def storm(rig: Rig) -> None:
+    """From the first to the last upload."""
+    async with rig.fault():
+        await rig.at(1.0)
+
+
+SCENARIOS: Final = (
+    Scenario(
+        "duplicates",
+        "T4: every message is published three times",
+        storm,
+        mischief=dict.fromkeys((*ROLES, "all"), Mischief(times=3)),
+    ),
+)

@@ -1,0 +1,53 @@
+"""The PAC is away, hangs, takes and does not say so, asks for patience, or fails every other time."""
+
+from typing import Any, Final
+
+from tests.chaos.rig import Rig
+from tests.chaos.scenario import Scenario
+
+_FIRST = 0.3
+_SECONDS = 15.0
+_PATIENCE = 400.0
+"""Uploads that failed often wait longer and longer, up to five minutes."""
+
+
+async def _suffer(rig: Rig, *rules: dict[str, Any], seconds: float = _SECONDS) -> None:
+    await rig.at(_FIRST)
+    async with rig.fault():
+        await rig.pac(*rules)
+        await rig.wait(seconds)
+        await rig.pac()
+
+
+async def down(rig: Rig) -> None:
+    """It cuts every connection."""
+    await _suffer(rig, {"kind": "cut_before_storing"})
+
+
+async def hangs(rig: Rig) -> None:
+    """It takes what is sent, and never answers."""
+    await _suffer(rig, {"kind": "hang"}, seconds=40.0)
+
+
+async def ambiguous(rig: Rig) -> None:
+    """It stores every third certificate, and cuts the connection instead of saying so."""
+    await _suffer(rig, {"kind": "cut_after_storing", "match": {"path": "/certificates/save"}, "rate": 0.33, "seed": 1})
+
+
+async def busy(rig: Rig) -> None:
+    """It answers 429, and when to come again."""
+    await _suffer(rig, {"kind": "status", "status": 429, "retry_after": 3})
+
+
+async def failing(rig: Rig) -> None:
+    """It answers every other request by 500."""
+    await _suffer(rig, {"kind": "status", "status": 500, "rate": 0.5, "seed": 1})
+
+
+SCENARIOS: Final = (
+    Scenario("pac-down", "T7: the PAC cuts every connection", down, patience=_PATIENCE),
+    Scenario("pac-hangs", "T7: the PAC never answers", hangs, patience=_PATIENCE),
+    Scenario("pac-ambiguous", "T7: the PAC stores, and cuts the connection", ambiguous, patience=_PATIENCE),
+    Scenario("pac-busy", "T7: the PAC answers 429 with Retry-After", busy, patience=_PATIENCE),
+    Scenario("pac-failing", "T7: the PAC answers every other request by 500", failing, patience=_PATIENCE),
+)
