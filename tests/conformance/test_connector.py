@@ -10,7 +10,7 @@ import pytest
 
 from certpipe.connectors import CONNECTORS, Credentials
 from certpipe.core.bundle import Bundle
-from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
+from certpipe.core.errors import AccountRefused, CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.simulators.sw.auth import Account
 from schemas.base import Kind
 from schemas.status import Actor, CertificateFacts
@@ -36,7 +36,7 @@ async def failure(pac: Pac, kind: type[CertpipeError]) -> CertpipeError:
     """Send, and expect this failure. Whatever it is, it leads to no secret."""
     with pytest.raises(CertpipeError) as caught:
         await pac.connector.send(pac.good.bundle, pac.good.facts)
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, kind)
     assert caught.value.__context__ is None
     assert PASSWORD not in repr(caught.value) + repr(caught.value.problems)
     return caught.value
@@ -267,3 +267,30 @@ async def test_the_real_pairs_of_sat_arrive(pac: Pac) -> None:
         facts = CertificateFacts(number=row["certificate_number"], rfc=row["rfc"])
         await pac.connector.send(bundle, facts)
         assert (await pac.received())["items"][-1]["sha256"] == Sample(bundle, facts).hashes()
+
+
+async def test_the_same_certificate_again_is_a_success_that_is_looked_up(pac: Pac) -> None:
+    """Whatever a second sending is answered: as the first one, or that it contradicts what is there."""
+    await pac.connector.send(pac.good.bundle, pac.good.facts)
+    again = await pac.connector.send(pac.good.bundle, pac.good.facts)
+    assert again.reference == pac.good.facts.number
+    await pac.fault({"kind": "status", "status": 409, "times": 1})
+    found = await pac.connector.send(pac.good.bundle, pac.good.facts)
+    assert (found.confirmed_by, found.reference) == ("lookup", pac.good.facts.number)
+    assert await pac.struck() == 1
+
+
+async def test_a_conflict_with_another_certificate_is_a_refusal(pac: Pac) -> None:
+    await pac.fault({"kind": "status", "status": 409, "times": 1})
+    with pytest.raises(Rejected):
+        await pac.connector.send(pac.good.bundle, pac.good.facts)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_account_that_is_refused_is_told_apart_from_a_service_that_is_away(pac: Pac, status: int) -> None:
+    await pac.fault({"kind": "status", "status": status})
+    with pytest.raises(AccountRefused) as refused:
+        await pac.connector.send(pac.good.bundle, pac.good.facts)
+    assert refused.value.at_all is (status == 401)
+    with pytest.raises(AccountRefused):
+        await pac.connector.find(pac.good.facts)

@@ -20,7 +20,10 @@ CONNECTIONS = 64
 
 
 def open_http(*, connections: int = CONNECTIONS) -> aiohttp.ClientSession:
-    """The one pool of connections to every PAC: kept alive, no cookies, no proxy or netrc from the environment."""
+    """The one pool of connections to every PAC: kept alive, no cookies, no proxy or netrc from the environment.
+
+    `connections`: as many as all services together may be used at once, so that nobody waits for one.
+    """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
         cookie_jar=aiohttp.DummyCookieJar(),

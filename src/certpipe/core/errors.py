@@ -3,6 +3,8 @@
     CertpipeError
     ├── Rejected     final: the bundle, or the PAC, says no; somebody must act before it can be tried again
     ├── Unavailable  it did not happen; trying later may help
+    │   ├── AccountRefused  nor will it, for anybody, until the operator has mended the account
+    │   └── Barred          it was not tried, or failed as it does for everybody now: no attempt of the upload's
     └── Uncertain    it may have happened; look before trying again
 
 Anything else that is raised is a defect: it is retried a few times, then the upload is parked as `failed`, and its
@@ -45,6 +47,22 @@ class Unavailable(CertpipeError):
     def __init__(self, *problems: Problem, retry_after: float | None = None) -> None:
         super().__init__(*problems)
         self.retry_after = retry_after
+
+
+class AccountRefused(Unavailable):
+    """The other side does not take our account. `at_all`: for nothing, as far as can be told."""
+
+    def __init__(self, *problems: Problem, retry_after: float | None = None, at_all: bool = True) -> None:
+        super().__init__(*problems, retry_after=retry_after)
+        self.at_all = at_all
+
+
+class Barred(Unavailable):
+    """Come again in `delay` seconds, and count no attempt: the service is left alone, or it was not the turn."""
+
+    def __init__(self, problem: Problem, *, delay: float) -> None:
+        super().__init__(problem, retry_after=delay)
+        self.delay = delay
 
 
 class Uncertain(CertpipeError):

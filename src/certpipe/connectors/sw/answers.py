@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from certpipe.connectors.sw import problems
-from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
+from certpipe.core.errors import AccountRefused, CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.problems import Problem
 
 MOST_WORDS = 1_000
@@ -20,6 +20,7 @@ Envelope = Mapping[str, Any]
 
 _REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 _TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_ACCOUNT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _NO_SUCH_SERVICE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _LEADING_CODE = re.compile(r"([A-Z]{1,5}\d{3,6}) - ")
@@ -50,6 +51,11 @@ def success(answer: Answer, now: datetime) -> Envelope:
     if _succeeded(answer, envelope):
         return envelope or {}
     raise _meaning(answer, envelope, now)
+
+
+def conflicts(answer: Answer) -> bool:
+    """Whether it says, by its status, that what was sent contradicts what is there: it may be there already."""
+    return answer.status == HTTPStatus.CONFLICT
 
 
 def looked_up(answer: Answer, now: datetime) -> Envelope | None:
@@ -119,7 +125,10 @@ def _meaning(answer: Answer, envelope: Envelope | None, now: datetime) -> Certpi
         return Uncertain(spoken(problems.UNREADABLE, answer))
     if status == HTTPStatus.GATEWAY_TIMEOUT:
         return Uncertain(spoken(problems.LOST, answer))
-    return Unavailable(spoken(_obstacle(status), answer), retry_after=seconds_to_wait(answer.retry_after, now))
+    problem, asked = spoken(_obstacle(status), answer), seconds_to_wait(answer.retry_after, now)
+    if status in _ACCOUNT:
+        return AccountRefused(problem, retry_after=asked, at_all=status == HTTPStatus.UNAUTHORIZED)
+    return Unavailable(problem, retry_after=asked)
 
 
 def _obstacle(status: int) -> Problem:

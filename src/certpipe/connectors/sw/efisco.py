@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from certpipe.connectors.sw import problems
-from certpipe.connectors.sw.answers import looked_up, success
+from certpipe.connectors.sw.answers import conflicts, looked_up, success
 from certpipe.connectors.sw.facts import number_of, same_number, same_rfc
 from certpipe.connectors.sw.session import SwSession
 from certpipe.core.bundle import Bundle
@@ -37,6 +37,8 @@ class Efisco:
     async def send(self, bundle: Bundle, facts: CertificateFacts, /) -> Receipt:
         number_of(facts)
         answer = await self._session.send(self._create, _create_request(bundle))
+        if conflicts(answer) and (there := await self.find(facts)):
+            return there
         data = success(answer, self._session.now()).get("data")
         if not _is_it(data, facts):
             raise Uncertain(problems.UNREADABLE)

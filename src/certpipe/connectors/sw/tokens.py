@@ -13,7 +13,7 @@ from certpipe.connectors.sw import problems
 from certpipe.connectors.sw.answers import Answer, refused_login, seconds_to_wait, spoken, success
 from certpipe.connectors.sw.transport import Transport
 from certpipe.core.clock import Clock
-from certpipe.core.errors import CertpipeError, Unavailable
+from certpipe.core.errors import AccountRefused, CertpipeError, Unavailable
 from certpipe.core.problems import Problem
 
 REMEMBER_REFUSAL = timedelta(seconds=60)
@@ -73,19 +73,19 @@ class Tokens:
             raise self.refused(problems.CREDENTIALS)
         return await self._fetch()
 
-    def refused(self, problem: Problem) -> Unavailable:
+    def refused(self, problem: Problem) -> AccountRefused:
         """Remember that the credentials do not work; the error to raise."""
         self._refused = (self._clock.now() + REMEMBER_REFUSAL, problem)
         if not self._credentials.token:
             self._token = None
-        return Unavailable(problem, retry_after=REMEMBER_REFUSAL.total_seconds())
+        return AccountRefused(problem, retry_after=REMEMBER_REFUSAL.total_seconds())
 
     def _raise_if_refused(self, now: datetime) -> None:
         if self._refused is None:
             return
         until, problem = self._refused
         if now < until:
-            raise Unavailable(problem, retry_after=(until - now).total_seconds())
+            raise AccountRefused(problem, retry_after=(until - now).total_seconds())
         self._refused = None
 
     async def _fetch(self) -> Token:
@@ -93,8 +93,8 @@ class Tokens:
         if self._flight is None or self._flight.done():
             self._flight = asyncio.create_task(self._authenticate(), name="sw-authenticate")
         outcome = await asyncio.shield(self._flight)
-        if isinstance(outcome, Unavailable):
-            raise Unavailable(*outcome.problems, retry_after=outcome.retry_after)
+        if isinstance(outcome, Unavailable):  # to each an error of its own
+            raise type(outcome)(*outcome.problems, retry_after=outcome.retry_after)
         return outcome
 
     async def _authenticate(self) -> Token | Unavailable:

@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import Any
 
 from certpipe.connectors.sw import problems
-from certpipe.connectors.sw.answers import looked_up, success
+from certpipe.connectors.sw.answers import conflicts, looked_up, success
 from certpipe.connectors.sw.facts import number_of
 from certpipe.connectors.sw.session import SwSession
 from certpipe.core.bundle import Bundle
@@ -31,6 +31,8 @@ class SwVault:
     async def send(self, bundle: Bundle, facts: CertificateFacts, /) -> Receipt:
         number_of(facts)
         answer = await self._session.send(self._save, _save_request(bundle))
+        if conflicts(answer) and (there := await self.find(facts)):
+            return there
         success(answer, self._session.now())
         try:
             found = await self.find(facts)
