@@ -68,6 +68,7 @@ _CARRIED: Mapping[EventType, tuple[int, Mapping[str, Any]]] = MappingProxyType(
             },
         ),
         EventType.FAILED: (5, {"stage": Stage.FORWARD, "attempt": 40, **_TOLD_AWAY}),
+        EventType.REPLAYED: (6, {"stage": Stage.FORWARD}),
         EventType.SUPERSEDED: (3, {"certificate": _NEW}),
         EventType.STORED: (4, {"certificate": _NEW}),
         EventType.REPLACED: (3, {"certificate": _OLD, "replaced_by": _CERTIFICATE}),

@@ -23,6 +23,7 @@ class EventType(StrEnum):
     RETRIED = "upload.retried"
     REJECTED = "upload.rejected"
     FAILED = "upload.failed"
+    REPLAYED = "upload.replayed"
     SUPERSEDED = "upload.superseded"
     STORED = "certificate.stored"
     REPLACED = "certificate.replaced"
@@ -60,6 +61,7 @@ CATALOGUE: Mapping[EventType, Described] = MappingProxyType(
             "An end: every retry is used up, or none could help. The operator acts.",
             ("stage", "code", "attempt", "problems"),
         ),
+        EventType.REPLAYED: Described("An operator lets an upload that had failed go on, from this stage.", ("stage",)),
         EventType.SUPERSEDED: Described("An end: a newer upload for the same party won.", ("certificate",)),
         EventType.STORED: Described("A new version is the party's active certificate.", ("certificate",)),
         EventType.REPLACED: Described(
@@ -75,11 +77,11 @@ CATALOGUE: Mapping[EventType, Described] = MappingProxyType(
             "One destination refused the certificate.", ("certificate", "destination", "code", "problems")
         ),
         EventType.DESTINATION_UNAVAILABLE: Described(
-            "A destination has failed an upload of yours three times on end. Told once, until it recovers; uploads wait.",
+            "A destination takes nothing now, and an upload of yours waits for it. Told once, until it recovers.",
             ("certificate", "destination", "code", "problems"),
         ),
         EventType.DESTINATION_RECOVERED: Described(
-            "A destination that was unavailable answers again.", ("certificate", "destination")
+            "A destination that was unavailable has answered an upload of yours.", ("certificate", "destination")
         ),
         EventType.ENDPOINT_DISABLED: Described(
             "A webhook endpoint gets nothing more until it is enabled again: it answered 410 (`gone`), or failed for "

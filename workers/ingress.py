@@ -30,6 +30,7 @@ from certpipe.notify.addresses import parse_networks
 from certpipe.notify.connecting import Lookup
 from certpipe.notify.guard import UrlGuard
 from certpipe.process import Process, RefusedToStart, Service, listening, main
+from certpipe.store.dead import StoreDeadLetters
 from certpipe.store.directory import StoreDirectory
 from certpipe.store.endpoints import StoreEndpoints
 from certpipe.store.feed import StoreFeed
@@ -100,6 +101,7 @@ def _application(
         sealing_document=SealingKeys.from_folder(settings.keys).document,
         bytes_in_flight=settings.bytes_in_flight,
         webhooks=webhooks,
+        dead_letters=StoreDeadLetters(process.database),
         streams=_streams(process, statuses),
         dialects=_dialects(process),
     )

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -21,11 +21,15 @@ from certpipe.core.clock import Clock, SystemClock
 from certpipe.core.errors import Unavailable, place
 from certpipe.core.hygiene import leave_no_core
 from certpipe.core.ports.broker import Broker
-from certpipe.core.ports.runtime import Dispatcher, Ledger, StageStep
+from certpipe.core.ports.runtime import Dispatcher, Ledger, Notebook, Quarantine, StageStep
 from certpipe.crypto.keyfiles import KeyFolderError
 from certpipe.observability import configure
 from certpipe.pipeline import PIPELINE
+from certpipe.runtime.alone import EX_TEMPFAIL, Alone, LeftToTheSweeper
 from certpipe.runtime.dispatch import CoalescingDispatcher
+from certpipe.runtime.notebook import NoNotebook
+from certpipe.runtime.quarantine import SECONDS, ChildQuarantine
+from certpipe.runtime.work import Work
 from certpipe.runtime.worker import Worker
 from certpipe.sat.trust import AnchorsError
 from certpipe.settings import Settings
@@ -33,12 +37,15 @@ from certpipe.store.backlog import StoreBacklog
 from certpipe.store.database import Database
 from certpipe.store.hinting import Hinter
 from certpipe.store.migrate import DatabaseRefusedError
+from certpipe.store.suspects import StoreSuspects
+from schemas.messages import UploadRef
 from schemas.status import Stage
 
 log: Final = logging.getLogger(__name__)
 In = TypeVar("In")
 Out = TypeVar("Out")
 Refusal = TypeVar("Refusal", bound=Exception)
+ONLY: Final = "--only"
 
 
 class RefusedToStart(Exception):  # noqa: N818 - it is what the operator reads
@@ -66,22 +73,41 @@ class Process:
     broker: Broker
     dispatcher: Dispatcher
     hinter: Hinter
+    suspects: StoreSuspects
+    quarantine: Quarantine
+    notebook: Notebook
     database_url: str = field(repr=False)
+    only: UploadRef | None = None
+    """The one upload that this process is for, where it is a quarantine."""
 
     def worker(
-        self, stage: Stage, step: StageStep[In, Out], ledger: Ledger[In, Out], *, batches: int = 3, prefetch: int = 16
+        self,
+        stage: Stage,
+        step: StageStep[In, Out],
+        ledger: Ledger[In, Out],
+        *,
+        batches: int = 3,
+        prefetch: int = 16,
+        linger: float | None = None,
     ) -> Service:
-        """The loop of one stage."""
-        return Worker(
+        """The loop of one stage; in quarantine, its work on one upload."""
+        work = Work(
             stage=stage,
             step=step,
             ledger=ledger,
-            inbox=self.broker.inbox(queue_of(stage), prefetch=prefetch),
-            publisher=self.broker.publisher,
             dispatcher=self.dispatcher,
-            exchange=WORK,
             following=PIPELINE.following(stage),
             clock=self.clock,
+            linger=linger,
+        )
+        if self.only is not None:
+            return Alone(work, self.only)
+        return Worker(
+            work=work,
+            inbox=self.broker.inbox(queue_of(stage), prefetch=prefetch),
+            suspects=self.suspects,
+            quarantine=self.quarantine,
+            notebook=self.notebook,
             batches=batches,
         )
 
@@ -91,8 +117,13 @@ Role = Callable[[Process], AbstractAsyncContextManager[Sequence[Service]]]
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, role: str, database_url: str, amqp_url: str | None) -> AsyncIterator[Process]:
-    """The database, the broker and the dispatcher; closed in the order that loses nothing."""
+async def opened(
+    settings: Settings, *, role: str, database_url: str, amqp_url: str | None, notebook: Notebook | None = None
+) -> AsyncIterator[Process]:
+    """The database, the broker and the dispatcher; closed in the order that loses nothing.
+
+    `notebook`: what is in hand, for a broker that forgets it with the process.
+    """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         database = await Database.open(database_url)
@@ -108,7 +139,25 @@ async def opened(settings: Settings, *, role: str, database_url: str, amqp_url: 
         publishing = asyncio.create_task(dispatcher.run(drained))
         stack.push_async_callback(lambda: asyncio.wait({publishing}))
         stack.callback(drained.set)
-        yield Process(settings, clock, database, backlog, broker, dispatcher, hinter, database_url)
+        environment = {**os.environ, **settings.variables(), "CERTPIPE_DATABASE_URL": database_url}
+        yield Process(
+            settings=settings,
+            clock=clock,
+            database=database,
+            backlog=backlog,
+            broker=broker,
+            dispatcher=dispatcher,
+            hinter=hinter,
+            suspects=StoreSuspects(database),
+            quarantine=ChildQuarantine(_quarantine, environment, clock=clock),
+            notebook=notebook or NoNotebook(),
+            database_url=database_url,
+        )
+
+
+def _quarantine(stage: Stage, ref: UploadRef) -> Sequence[str]:
+    """The role of that stage, for one upload: what it may hold is the same."""
+    return [sys.executable, "-m", f"workers.{stage}", ONLY, f"{ref.id}:{ref.epoch}"]
 
 
 async def serve(services: Sequence[Service], stopping: asyncio.Event) -> None:
@@ -151,8 +200,26 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 
 
 def main(role: str, role_of: Role) -> None:
-    """The life of a worker process: one role, its own connections, until a signal."""
-    run(role, _main(role, role_of))
+    """The life of a worker process: one role, its own connections, until a signal.
+
+    With `--only ID:EPOCH` as its arguments it works on that upload alone, and ends.
+    """
+    match sys.argv[1:]:
+        case []:
+            run(role, _main(role, role_of))
+        case [option, named] if option == ONLY and (ref := _named(named)) is not None:
+            run(role, _only(role, role_of, ref))
+        case _:
+            sys.stderr.write(f"certpipe {role}: takes no arguments (or {ONLY} ID:EPOCH); see its environment\n")
+            sys.exit(2)
+
+
+def _named(text: str) -> UploadRef | None:
+    upload_id, _, epoch = text.partition(":")
+    try:
+        return UploadRef.model_validate({"id": upload_id, "epoch": epoch})
+    except ValidationError:
+        return None
 
 
 def run(role: str, life: Coroutine[None, None, None]) -> None:
@@ -207,11 +274,34 @@ def read_settings() -> Settings:
     return settings
 
 
-async def _main(role: str, role_of: Role) -> None:
+def _configured(role: str) -> Settings:
     settings = read_settings()
     if left := list(settings.left_of_development()):
         raise RefusedToStart("CERTPIPE_ENVIRONMENT is production, but " + "; ".join(left))
     configure(role=role, level=settings.log_level)
+    return settings
+
+
+async def _only(role: str, role_of: Role, ref: UploadRef) -> None:
+    """The quarantine: no broker, one upload, and an alarm clock for when nobody waits for it any more."""
+    settings = _configured(role)
+    if settings.database_url is None:
+        raise RefusedToStart("a quarantine needs CERTPIPE_DATABASE_URL")
+    signal.alarm(2 * int(SECONDS))
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    database_url = settings.database_url.get_secret_value()
+    try:
+        async with opened(settings, role=role, database_url=database_url, amqp_url=None) as process:
+            alone = replace(process, only=ref, dispatcher=LeftToTheSweeper())
+            async with role_of(alone) as services:
+                await serve(services, stopping)
+    except* Unavailable:
+        sys.exit(EX_TEMPFAIL)
+
+
+async def _main(role: str, role_of: Role) -> None:
+    settings = _configured(role)
     if settings.database_url is None or settings.amqp_url is None:
         raise RefusedToStart(
             "a worker of its own needs CERTPIPE_DATABASE_URL and CERTPIPE_AMQP_URL; "

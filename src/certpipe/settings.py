@@ -80,6 +80,15 @@ class Settings(BaseSettings):
         """Uploads that may wait of one organization: half of all, unless it is set."""
         return self.backlog_per_organization or max(self.backlog_limit // 2, 1)
 
+    def variables(self) -> Mapping[str, str]:
+        """These settings as an environment, secrets too, for a process that is to have the same."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"CERTPIPE_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
     def faults(self) -> Iterator[str]:
         """What no process can start with, each with its remedy. Never what a setting holds: it may be a password."""
         if self.log_level.upper() not in LOG_LEVELS:

@@ -31,6 +31,7 @@ from certpipe.ingress.tickets import TicketOffice
 from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
 from schemas.sealing import SealingKey, SealingKeysDocument
+from tests.dead_fakes import MemoryDeadLetters
 from tests.fakes import Bell, MemoryDirectory, MemoryDispatcher, MemoryStore, PlainSealer
 from tests.stream_fakes import MemoryFeed, MemoryTickets
 from tests.webhook_fakes import webhooks as webhooks_in_memory
@@ -68,6 +69,7 @@ class Door:
     hub: Hub
     bell: Bell
     probes: list[ProbeView]
+    dead_letters: MemoryDeadLetters
     organization: UUID = field(default_factory=uuid7)
     party: UUID = field(default_factory=uuid7)
 
@@ -146,6 +148,7 @@ async def open_door(
     clock, feed, second_bell = SystemClock(), MemoryFeed(), Bell()
     hub = Hub(feed, store, clock, second_bell, beat=beat)
     waiting, webhooks = WaitingRoom(store, clock, bell), webhooks or webhooks_in_memory(clock)
+    dead_letters = MemoryDeadLetters()
     probes = [ProbeView(name="database", ok=True, required=True), ProbeView(name="broker", ok=False, required=False)]
 
     async def readiness() -> list[ProbeView]:
@@ -160,6 +163,7 @@ async def open_door(
         authenticator=JwtAuthenticator(OneSet(key), ISSUER, AUDIENCE, clock),
         waiting=waiting,
         webhooks=webhooks,
+        dead_letters=dead_letters,
         streams=Streams(hub, feed, TicketOffice(MemoryTickets(), clock)),
         readiness=readiness,
         sealing_document=SEALING,
@@ -172,7 +176,8 @@ async def open_door(
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with aiohttp.ClientSession() as session:
-            yield Door(session, address, key, store, directory, dispatcher, waiting, webhooks, feed, hub, bell, probes)
+            everything = store, directory, dispatcher, waiting, webhooks, feed, hub, bell, probes, dead_letters
+            yield Door(session, address, key, *everything)
     finally:
         stopping.set()
         await serving

@@ -25,6 +25,7 @@ from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.recent import RecentDirectory
 from certpipe.ingress.submission import Submission
 from schemas.base import Kind
+from schemas.messages import RefusedMessage
 from schemas.upload import UploadReply
 from tests.fakes import MemoryDispatcher, PlainSealer
 from tests.integration.storehouse import Storehouse, storehouse
@@ -138,7 +139,9 @@ async def test_a_malformed_message_is_answered_and_kept_in_the_dead_letters(amqp
             dead = await channel.get_queue(topology.DEAD_QUEUE, ensure=False)
             async with asyncio.timeout(PATIENCE), dead.iterator() as letters:
                 async for letter in letters:
-                    assert letter.body == b'{"version": 1'
+                    kept = RefusedMessage.model_validate_json(letter.body)
+                    assert [problem.code for problem in kept.problems] == ["malformed_message"]
+                    assert kept.message == {"bytes": 13}
                     await letter.ack()
                     break
         finally:

@@ -13,6 +13,7 @@ from tests.integration.storehouse import storehouse
 FILES = (
     "backlog",
     "cursors",
+    "dead",
     "deliveries",
     "directory",
     "endpoints",
@@ -24,6 +25,7 @@ FILES = (
     "removal",
     "settle",
     "statuses",
+    "suspects",
     "tickets",
 )
 FRAGMENTS = {
@@ -38,6 +40,7 @@ FRAGMENTS = {
     "its_upload",
     "columns",
     "entry",
+    "letter_columns",
 }
 UTILITY = {"relax"}
 

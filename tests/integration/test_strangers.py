@@ -36,6 +36,7 @@ RECEIVER = "http://127.0.0.1:9/hook"
 WEBHOOKS = {"CERTPIPE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
 NO_READING = {"/v1/uploads", "/v1/checks"}
 # They do not end: what is told on them to whom, their own tests say.
+OPERATORS = {path for _, path in OWN if path.startswith("/v1/dead")}
 STREAMS = {"/v1/events", "/v1/events/ticket"}
 
 
@@ -202,7 +203,17 @@ async def test_no_stream_tells_of_anothers(world: World) -> None:
 
 async def test_every_route_is_walked() -> None:
     paths = {path for _, path in OWN + SPOKEN if "{id}" not in path}
-    assert paths == LISTS | NO_READING | STREAMS
+    assert paths == LISTS | NO_READING | STREAMS | OPERATORS
+
+
+@pytest.mark.parametrize(("method", "path"), [each for each in OWN if each[1] in OPERATORS])
+async def test_what_is_for_operators_is_refused_before_anything_is_looked_up(
+    world: World, method: str, path: str
+) -> None:
+    options: dict[str, Any] = {"json": {}} if method == "POST" else {}
+    for number in ("1", "999999"):
+        status, text = await world.asks(method, path.format(letter=number), **options)
+        assert (status, json.loads(text)["code"]) == (403, "forbidden")
 
 
 async def test_a_key_of_anothers_is_a_new_key(world: World) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from aiormq.abc import DeliveredMessage
@@ -13,7 +13,7 @@ from certpipe.broker.lane import Lane
 from certpipe.broker.supervision import RPC_SECONDS, first, keep, part
 from certpipe.broker.trouble import explain
 from certpipe.core.clock import Clock
-from certpipe.core.ports.broker import Delivery, Settlement
+from certpipe.core.ports.broker import Death, Delivery, Settlement
 
 SILENCE = 15.0
 """Seconds without a delivery after which the consumer asks whether it is still one."""
@@ -156,7 +156,17 @@ def _delivery(message: DeliveredMessage, token: tuple[Lane, int]) -> Delivery:
         correlation_id=properties.correlation_id,
         user_id=properties.user_id,
         content_type=properties.content_type,
+        message_id=properties.message_id,
+        death=_death(properties.headers or {}),
     )
+
+
+def _death(headers: Mapping[str, object]) -> Death | None:
+    """The first: a message may die again on its way through the dead letters' own queues."""
+    queue, reason = headers.get("x-first-death-queue"), headers.get("x-first-death-reason")
+    if not isinstance(queue, str) or not isinstance(reason, str):
+        return None
+    return Death(queue, reason)
 
 
 def _count(message: DeliveredMessage) -> int:

@@ -1,7 +1,8 @@
 """Bringing the topology to RabbitMQ, and seeing whether it is there unchanged."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import aio_pika
@@ -19,7 +20,7 @@ from aiormq.exceptions import (
 from certpipe.broker.connection import connect
 from certpipe.broker.problems import BROKER_REFUSED, BROKER_UNAVAILABLE, TopologyError
 from certpipe.broker.supervision import RPC_SECONDS, apart, part
-from certpipe.broker.topology import BINDINGS, EXCHANGES, QUEUES, Binding, Exchange, Queue
+from certpipe.broker.topology import CURRENT, Binding, Exchange, Queue, Topology
 from certpipe.broker.trouble import explain
 from certpipe.core.errors import Unavailable
 
@@ -28,22 +29,23 @@ _REFUSALS = (AuthenticationError, ProbableAuthenticationError, ConnectionNotAllo
 Step = Callable[[AbstractChannel], Awaitable[object]]
 
 
-async def apply(url: str) -> None:
+async def apply(url: str, topology: Topology = CURRENT) -> None:
     """Declare everything, the dead letters first. Idempotent.
 
     Raises `TopologyError` when something is there with other arguments or may not be declared, with all such things
     and their remedies; `Unavailable` when RabbitMQ cannot be reached.
     """
     steps: list[tuple[Exchange | Queue | Binding, Step]] = [
-        *((exchange, _declare_exchange(exchange, passive=False)) for exchange in EXCHANGES),
-        *((queue, _declare_queue(queue, passive=False)) for queue in QUEUES),
-        *((binding, _bind(binding)) for binding in BINDINGS),
+        *((exchange, _declare_exchange(exchange, passive=False)) for exchange in topology.exchanges),
+        *((queue, _declare_queue(queue, passive=False)) for queue in topology.queues),
+        *((binding, _bind(binding)) for binding in topology.bindings),
     ]
     await _run(url, "certpipe.topology.apply", steps)
 
 
-async def verify(url: str) -> None:
-    """See that everything is there with these arguments, and create nothing. Bindings cannot be seen over AMQP.
+async def verify(url: str, topology: Topology = CURRENT) -> None:
+    """See that everything is there with these arguments, and create nothing. Bindings cannot be seen over AMQP: a
+    missing one shows when something is published, as a message that no queue takes.
 
     A passive declaration does not compare arguments; an active one of what exists does, where the user may configure.
     Where he may not, existence is all that is checked. Raises as `apply` does.
@@ -51,9 +53,12 @@ async def verify(url: str) -> None:
     steps: list[tuple[Exchange | Queue | Binding, Step]] = [
         *(
             (it, _compared(_declare_exchange(it, passive=True), _declare_exchange(it, passive=False)))
-            for it in EXCHANGES
+            for it in topology.exchanges
         ),
-        *((it, _compared(_declare_queue(it, passive=True), _declare_queue(it, passive=False))) for it in QUEUES),
+        *(
+            (it, _compared(_declare_queue(it, passive=True), _declare_queue(it, passive=False)))
+            for it in topology.queues
+        ),
     ]
     await _run(url, "certpipe.topology.verify", steps)
 
@@ -86,6 +91,15 @@ def _compared(passive: Step, active: Step) -> Step:
 
 
 async def _run(url: str, name: str, steps: Sequence[tuple[Exchange | Queue | Binding, Step]]) -> None:
+    async with connected(url, name=name) as connection:
+        faults = [fault for subject, step in steps if (fault := await _tried(connection, subject, step))]
+    if faults:
+        raise TopologyError("\n".join(faults))
+
+
+@asynccontextmanager
+async def connected(url: str, *, name: str) -> AsyncIterator[aio_pika.Connection]:
+    """A connection for a while. Raises `Unavailable`, with what helps, when there is none."""
     try:
         connection = await apart(connect(url, name=name))
     except _REFUSALS as error:
@@ -93,11 +107,9 @@ async def _run(url: str, name: str, steps: Sequence[tuple[Exchange | Queue | Bin
     except (AMQPError, OSError) as error:
         raise Unavailable(replace(BROKER_UNAVAILABLE, hint=explain(error))) from error
     try:
-        faults = [fault for subject, step in steps if (fault := await _tried(connection, subject, step))]
+        yield connection
     finally:
         await part(connection.close())
-    if faults:
-        raise TopologyError("\n".join(faults))
 
 
 async def _tried(connection: aio_pika.Connection, subject: Exchange | Queue | Binding, step: Step) -> str | None:

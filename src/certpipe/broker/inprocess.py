@@ -12,24 +12,26 @@ from dataclasses import dataclass, field, replace
 from certpipe.broker import topology
 from certpipe.broker.problems import BROKER_UNAVAILABLE, TopologyError
 from certpipe.core.errors import Unavailable
-from certpipe.core.ports.broker import Delivery, Message, Publisher, Settlement
+from certpipe.core.ports.broker import Death, Delivery, Message, Publisher, Settlement
 
 
 @dataclass(slots=True, eq=False)
 class _Item:
     message: Message
     count: int = 0
+    death: Death | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Queue:
+    name: str
     delivery_limit: int = topology.NO_DELIVERY_LIMIT
     dead_letters: str | None = None
     items: deque[_Item] = field(default_factory=deque)
     listeners: set[asyncio.Event] = field(default_factory=set)
 
-    def put(self, message: Message) -> None:
-        self.items.append(_Item(message))
+    def put(self, message: Message, death: Death | None) -> None:
+        self.items.append(_Item(message, death=death))
         self.wake()
 
     def give_back(self, items: Sequence[_Item]) -> Sequence[_Item]:
@@ -58,20 +60,21 @@ class _Router:
     @staticmethod
     def _made(queue: topology.Queue) -> _Queue:
         exchange = queue.arguments.get("x-dead-letter-exchange")
-        return _Queue(int(queue.arguments["x-delivery-limit"]), None if exchange is None else str(exchange))
+        return _Queue(queue.name, int(queue.arguments["x-delivery-limit"]), None if exchange is None else str(exchange))
 
-    def route(self, message: Message) -> bool:
+    def route(self, message: Message, death: Death | None = None) -> bool:
         """Put the message into each queue that wants it; false when none does."""
         targets = [self.queues[name] for name in self._names(message) if name in self.queues]
         for queue in targets:
-            queue.put(message)
+            queue.put(message, death)
         return bool(targets)
 
-    def bury(self, items: Iterable[_Item], exchange: str | None) -> None:
+    def bury(self, items: Iterable[_Item], queue: _Queue, reason: str) -> None:
         """Hand dead messages to the dead letters; without an exchange for them they are gone, as in RabbitMQ."""
-        if exchange is not None:
+        if queue.dead_letters is not None:
             for item in items:
-                self.route(replace(item.message, exchange=exchange))
+                death = item.death or Death(queue.name, reason)
+                self.route(replace(item.message, exchange=queue.dead_letters), death)
 
     @staticmethod
     def _names(message: Message) -> Sequence[str]:
@@ -133,7 +136,7 @@ class InProcessInbox:
             case Settlement.REQUEUE:
                 self._give_back(held)
             case Settlement.DEAD_LETTER:
-                self._router.bury(held, self._queue.dead_letters)
+                self._router.bury(held, self._queue, "rejected")
         self._wake.set()
 
     async def stop(self) -> None:
@@ -154,7 +157,7 @@ class InProcessInbox:
 
     def _give_back(self, items: Sequence[_Item]) -> None:
         worn = self._queue.give_back(items)
-        self._router.bury(worn, self._queue.dead_letters)
+        self._router.bury(worn, self._queue, "delivery_limit")
 
 
 class InProcessBroker:
@@ -176,7 +179,7 @@ class InProcessBroker:
 
     def declare(self, queue: str) -> None:
         """Make a queue outside the topology, for replies: without dead letters, reached by the nameless exchange."""
-        self._router.queues.setdefault(queue, _Queue())
+        self._router.queues.setdefault(queue, _Queue(queue))
 
     async def wait_ready(self, seconds: float) -> bool:  # noqa: ARG002 - nothing to wait for; the AMQP broker has it
         """True while it is open."""
@@ -197,4 +200,6 @@ def _delivery(item: _Item) -> Delivery:
         token=item,
         correlation_id=message.correlation_id,
         content_type=message.content_type,
+        message_id=message.message_id,
+        death=item.death,
     )

@@ -51,6 +51,29 @@ class Binding:
     key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A queue of an older version, and its bindings.
+
+    `successor`: the queue that takes its place, and what is left in it. None: only the workers of that version can
+    empty it, because its messages cannot be published again as they are (RabbitMQ proves who published them).
+    """
+
+    queue: str
+    bindings: Sequence[Binding]
+    successor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything that must be there, in the order in which it is declared, and what must go."""
+
+    exchanges: Sequence[Exchange]
+    queues: Sequence[Queue]
+    bindings: Sequence[Binding]
+    retired: Sequence[Retired] = ()
+
+
 def queue_of(stage: Stage) -> str:
     """The queue whose messages wait for `stage`."""
     return f"certpipe.{stage.value}.v1"
@@ -85,3 +108,8 @@ BINDINGS: Sequence[Binding] = (
     *(Binding(WORK, queue_of(stage), stage.value) for stage in Stage),
     Binding(UPLOADS, UPLOADS_QUEUE, UPLOADS_KEY),
 )
+
+# A queue that gets other arguments gets the next version in its name above, and its old self stands here.
+RETIRED: Sequence[Retired] = ()
+
+CURRENT = Topology(EXCHANGES, QUEUES, BINDINGS, RETIRED)

@@ -20,10 +20,12 @@ COMMANDS = {
     "party": Entry("certpipe.cli.party:app", "Parties: whom certificates belong to."),
     "webhooks": Entry("certpipe.cli.webhooks:app", "Webhook endpoints, their deliveries, and a trial of a receiver."),
     "listen": Entry("certpipe.cli.listen:listen", "Print events as they happen, and post them to your receiver."),
+    "dead": Entry("certpipe.cli.dead:app", "Dead letters: what failed, or could not be delivered. For operators."),
     "token": Entry("certpipe.cli.token:token", "Issue a development token."),
     "keys": Entry("certpipe.cli.keys:app", "The key files: make them, list them."),
     "migrate": Entry("certpipe.cli.migrate:migrate", "Bring the database's schema up to date."),
     "topology": Entry("certpipe.cli.topology:app", "The broker's exchanges and queues."),
+    "rebuild": Entry("certpipe.cli.rebuild:rebuild", "Let everything go on after a broker lost what it held."),
     "simulate": Entry("certpipe.cli.simulate:simulate", "Run a simulated PAC."),
     "doctor": Entry("certpipe.cli.doctor:doctor", "Look for what is wrong, and say what helps."),
 }

@@ -9,7 +9,7 @@ MEANING = {
     State.STORED: "A version of the party's certificate, and its active one; the sealed box is deleted.",
     State.FORWARDED: "Every destination has it and confirmed it.",
     State.REJECTED: "The bundle, or the PAC, says no. The submitter must act; `problems` say what to do.",
-    State.FAILED: "Parked after every retry. The operator acts; nothing is lost.",
+    State.FAILED: "Parked after every retry. The operator acts (`certpipe dead`); nothing is lost.",
     State.SUPERSEDED: "A newer upload for the same party and kind won, or its certificate was removed first.",
 }
 SIDE_ENDS = {State.REJECTED, State.FAILED, State.SUPERSEDED}
@@ -25,12 +25,14 @@ def states_page() -> str:
         f"    {state} --> {following}: {WAITS_FOR[state]}"
         for state, all_following in TRANSITIONS.items()
         for following in sorted(all_following - SIDE_ENDS)
+        if state in WAITS_FOR
     ]
     aside = [
         f"    {state} --> {following}"
         for state, all_following in TRANSITIONS.items()
         for following in sorted(all_following & SIDE_ENDS)
     ]
+    again = [f"    {State.FAILED} --> {following}: replay" for following in sorted(TRANSITIONS[State.FAILED])]
     ends = [f"    {state} --> [*]" for state in sorted(ENDS)]
     return "\n".join(
         [
@@ -47,10 +49,12 @@ def states_page() -> str:
             "    [*] --> received",
             *forward,
             *aside,
+            *again,
             *ends,
             "```",
             "",
             "A retry stays in its state: it raises the epoch and the attempt, and waits until `due_at`.",
+            "A replay goes back to the stage that failed: it raises the epoch, and begins the attempts anew.",
             "",
             "Every change has its event, numbered by the epoch that it makes. What else is told with it comes before",
             "it, each raising the epoch by one too: the certificate that it replaces, each destination that took or",

@@ -1,14 +1,19 @@
 """`certpipe topology`: the broker's exchanges and queues."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from certpipe.broker.topology import BINDINGS, EXCHANGES, QUEUES
 from certpipe.cli.connection import redact
 from certpipe.cli.environment import amqp_url
+from certpipe.cli.failure import ExitCode
 from certpipe.cli.options import Json, run
 from certpipe.cli.show import show_json
+
+if TYPE_CHECKING:
+    from certpipe.broker.migration import Migrated
 
 app = typer.Typer(no_args_is_help=True, help="The broker's exchanges and queues.")
 
@@ -31,6 +36,36 @@ def verify(*, as_json: Json = False) -> None:
     url = amqp_url()
     run(declare.verify(url))
     _tell(url, "verified", as_json=as_json)
+
+
+@app.command()
+def migrate(*, as_json: Json = False) -> None:
+    """Move from an older version's queues to this one's, while workers run. Doing it again goes on where it was.
+
+    Exit code 1 while an old queue is left: stop the workers of the older version, and run it again.
+    """
+    from certpipe.broker import migration  # noqa: PLC0415 - likewise
+
+    url = amqp_url()
+    migrated = run(migration.migrate(url))
+    if as_json:
+        show_json({"broker": redact(url), "queues": [asdict(each) for each in migrated]})
+    else:
+        typer.echo(f"{redact(url)}: {len(migrated)} older queues, {sum(each.gone for each in migrated)} of them gone.")
+        for each in migrated:
+            typer.echo(line_of(each))
+    raise typer.Exit(ExitCode.FINE if all(each.gone for each in migrated) else ExitCode.NO)
+
+
+def line_of(migrated: "Migrated") -> str:
+    """What became of one old queue, and what is to be done about it."""
+    told = f"{migrated.queue:<24}  {migrated.moved} messages moved"
+    if migrated.gone:
+        return f"{told}, gone"
+    return (
+        f"{told}, {migrated.left} left, {migrated.consumers} consumers: "
+        "stop the workers of the older version when it is empty, and run this again"
+    )
 
 
 @app.command()

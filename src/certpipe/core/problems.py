@@ -56,3 +56,11 @@ INTERNAL = Problem(
     actor=Actor.OPERATOR,
     status=500,
 )
+
+POISONOUS = Problem(
+    "poisonous",
+    "El proceso que trabajaba en esta carga terminó de forma anormal; se apartó para que no afecte a otras",
+    "The process that worked on this upload died of it; it was set apart, so that no other suffers",
+    actor=Actor.OPERATOR,
+    status=500,
+)

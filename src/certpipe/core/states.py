@@ -13,7 +13,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
         State.STORED: frozenset({State.FORWARDED, State.REJECTED, State.FAILED, State.SUPERSEDED}),
         State.FORWARDED: frozenset(),
         State.REJECTED: frozenset(),
-        State.FAILED: frozenset(),
+        # By an operator's replay alone, from the stage that failed.
+        State.FAILED: frozenset({State.RECEIVED, State.VALIDATED, State.ENCRYPTED, State.STORED}),
         State.SUPERSEDED: frozenset(),
     }
 )
@@ -27,7 +28,7 @@ WAITS_FOR: Mapping[State, Stage] = MappingProxyType(
     }
 )
 
-ENDS: frozenset[State] = frozenset(state for state, following in TRANSITIONS.items() if not following)
 ACTIVE: frozenset[State] = frozenset(WAITS_FOR)
+ENDS: frozenset[State] = frozenset(TRANSITIONS) - ACTIVE
 
 __all__ = ["ACTIVE", "ENDS", "TRANSITIONS", "WAITS_FOR", "Stage", "State"]

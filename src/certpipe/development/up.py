@@ -34,6 +34,7 @@ from certpipe.process import (
     serve,
     stop_on_signals,
 )
+from certpipe.runtime.notebook import FileNotebook
 from certpipe.settings import Environment, Settings
 from certpipe.simulators.sw import start_simulator
 from certpipe.store.directory import StoreDirectory
@@ -81,13 +82,23 @@ async def up(ingress: IngressRole, others: Sequence[Role]) -> None:
         demo, identity = Demo.open(folder / "demo", at=SystemClock().now()), _identity(settings, folder)
         settings = _with_demo(settings, folder, demo, identity, simulator_url)
         process = await stack.enter_async_context(
-            opened(settings, role="all", database_url=database_url, amqp_url=amqp_url)
+            opened(
+                settings,
+                role="all",
+                database_url=database_url,
+                amqp_url=amqp_url,
+                notebook=None if amqp_url else FileNotebook(folder / "in-hand"),
+            )
         )
         fresh = await _register(process, demo, amqp_url)
         services = list(await stack.enter_async_context(ingress(process, listener)))
         for role in others:
             services += await stack.enter_async_context(role(process))
-        await process.backlog.redrive()  # what waited in the memory of the process before, or in another broker
+        # What waited in the memory of the process before, or in another broker; what it had in hand, apart.
+        await process.suspects.suspect(process.notebook.left(), deaths=1)
+        process.notebook.clear()
+        await process.suspects.redrive()
+        await process.backlog.redrive()
         host, port = listener.getsockname()[:2]
         address = {
             "url": f"http://{host}:{port}",

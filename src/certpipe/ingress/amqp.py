@@ -12,6 +12,7 @@ from certpipe.core.ports.broker import Delivery, Inbox, Message, Publisher, Sett
 from certpipe.core.ports.directory import Directory, Producer
 from certpipe.core.ports.doors import Follower, IdempotencyConflictError, IdempotencyInFlightError
 from certpipe.core.problems import INTERNAL, Problem
+from certpipe.core.remains import remains
 from certpipe.core.retry import Backoff
 from certpipe.ingress.aside import Aside
 from certpipe.ingress.intake import IntakeService
@@ -22,8 +23,9 @@ from certpipe.ingress.problems import (
     ORGANIZATION_BUSY,
     UNKNOWN_PRODUCER,
 )
-from certpipe.ingress.producing import content_of, parse_message, without_secrets
+from certpipe.ingress.producing import content_of, parse_message
 from certpipe.ingress.refusal import RefusedError
+from schemas.messages import RefusedMessage
 from schemas.upload import UploadMessage, UploadReply
 
 LOG = logging.getLogger(__name__)
@@ -39,17 +41,16 @@ OURS = "certpipe."
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one message: how its delivery ends, what its producer is told.
+    """What became of one message: what its producer is told. Its delivery is acked.
 
-    `kept`: what goes to the dead letters in the place of a message that may hold a bundle in clear.
+    `kept`: what goes to the dead letters in the place of a message that was refused.
     """
 
-    settlement: Settlement
     reply: UploadReply
     kept: bytes | None = field(default=None, repr=False)
 
 
-ASIDE: Final = Verdict(Settlement.REQUEUE, UploadReply(accepted=False, upload_id=None, problems=()))
+ASIDE: Final = Verdict(UploadReply(accepted=False, upload_id=None, problems=()))
 """No end yet: it was put aside."""
 
 
@@ -174,7 +175,7 @@ class ProducersDoor:
             door=DOOR,
             follower=follower,
         )
-        return Verdict(Settlement.ACK, UploadReply(accepted=True, upload_id=accepted.ref.id))
+        return Verdict(UploadReply(accepted=True, upload_id=accepted.ref.id))
 
     async def _keep(self, verdicts: Sequence[Verdict]) -> bool:
         """Publish what is kept of these; false when that did not happen, and they have to wait."""
@@ -194,20 +195,23 @@ class ProducersDoor:
                 await self.publisher.publish(replies)
             except Unavailable:
                 LOG.warning("up to %d answers to producers could not be delivered", len(replies))
-        for settlement in (Settlement.ACK, Settlement.DEAD_LETTER):
-            ended = [delivery for delivery, verdict in judged if verdict.settlement is settlement]
-            if ended:
-                await self.inbox.settle(ended, settlement)
+        if judged:
+            await self.inbox.settle([delivery for delivery, _ in judged], Settlement.ACK)
 
 
 def _refusal(delivery: Delivery, message: UploadMessage | None, problems: Sequence[Problem]) -> Verdict:
-    """Answered, and kept in the dead letters; without its bundle where that may be in clear, which nothing may keep."""
+    """Answered, and kept in the dead letters, but for a bundle in clear, which nothing may keep."""
     upload_id = message.upload_id if message else None
     codes = ", ".join(problem.code for problem in problems)
     LOG.warning("a producer's upload %s was refused: %s", upload_id, codes)
     reply = UploadReply(accepted=False, upload_id=upload_id, problems=tuple(problem.view() for problem in problems))
-    kept = without_secrets(delivery.body)
-    return Verdict(Settlement.DEAD_LETTER if kept is None else Settlement.ACK, reply, kept)
+    kept = RefusedMessage(
+        user=delivery.user_id,
+        correlation_id=delivery.correlation_id,
+        problems=reply.problems,
+        message=dict(remains(delivery.body)),
+    )
+    return Verdict(reply, kept.model_dump_json().encode())
 
 
 def _follower(delivery: Delivery) -> Follower:

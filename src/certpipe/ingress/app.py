@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from certpipe.core.ports.dead import DeadLetters
 from certpipe.core.ports.directory import Directory
 from certpipe.core.ports.doors import Removals, Statuses
 from certpipe.ingress.admission import BytesInFlight
@@ -17,6 +18,7 @@ from certpipe.ingress.guard import finish_headers, guarded, tell_problems
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.keys import (
     BODIES,
+    DEAD_LETTERS,
     DIRECTORY,
     OPENAPI,
     READINESS,
@@ -49,6 +51,7 @@ def create_app(
     authenticator: Authenticator,
     waiting: WaitingRoom,
     webhooks: Webhooks,
+    dead_letters: DeadLetters,
     readiness: Readiness,
     sealing_document: SealingKeysDocument,
     bytes_in_flight: int,
@@ -65,7 +68,7 @@ def create_app(
     app = web.Application(middlewares=[tell_problems])
     app[SERVICE], app[STATUSES], app[DIRECTORY], app[WAITING] = service, statuses, directory, waiting
     app[BODIES] = Bodies(BytesInFlight(bytes_in_flight), seconds=seconds_for_a_body)
-    app[REMOVALS], app[WEBHOOKS] = removals, webhooks
+    app[REMOVALS], app[WEBHOOKS], app[DEAD_LETTERS] = removals, webhooks, dead_letters
     if streams is not None:
         app[STREAMS] = streams
         app.on_shutdown.append(_end_streams)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
 from aiohttp import web
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from certpipe.core.ports.directory import Role
 from certpipe.core.problems import TARGET_NOT_FOUND
@@ -19,6 +21,7 @@ from schemas.directory import OPERATOR_SCOPE
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Key = TypeVar("Key")
+_TIME = TypeAdapter(AwareDatetime)
 NOBODY = Principal("", operator=False)
 NO_UUID = replace(NOT_FOUND, hint="Ids are UUIDs such as 0199aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee")
 MOST_DIGITS = 9
@@ -61,6 +64,17 @@ class Call:
             hint = f"A whole number, {least} at least; {most} is the most that counts"
             raise RefusedError(replace(INVALID_PARAMETER, field=name, hint=hint))
         return min(int(text), most)
+
+    def query_time(self, name: str) -> datetime | None:
+        """An instant in the query, as RFC 3339 writes it."""
+        text = self.request.query.get(name)
+        if text is None:
+            return None
+        try:
+            return _TIME.validate_strings(text)
+        except ValidationError:
+            hint = "A time as RFC 3339 writes it, like 2026-01-15T16:20:00Z"
+            raise RefusedError(replace(INVALID_PARAMETER, field=name, hint=hint)) from None
 
     def query_choice(self, name: str, choices: type[Choice]) -> Choice | None:
         """One of a closed set in the query."""

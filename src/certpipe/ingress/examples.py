@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from certpipe.core.problems import INTERNAL, TARGET_NOT_FOUND, Problem
+from certpipe.ingress.dead_examples import DEAD_EXAMPLES
 from certpipe.ingress.envelope import missing
 from certpipe.ingress.problems import (
     BODY_TOO_LARGE,
@@ -76,6 +77,7 @@ EXAMPLES: Mapping[type[BaseModel], BaseModel] = MappingProxyType(
         UploadMessage: _MESSAGE,
         UploadReply: UploadReply(accepted=True, upload_id=_UPLOAD),
         **WEBHOOK_EXAMPLES,
+        **DEAD_EXAMPLES,
     }
 )
 PROBLEMS: Mapping[int, Problem] = MappingProxyType(

@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from certpipe.core.clock import Clock
+from certpipe.core.ports.dead import DeadLetters
 from certpipe.core.ports.directory import Directory
 from certpipe.core.ports.doors import Removals, Statuses
 from certpipe.core.ports.events import Feed
@@ -49,6 +50,7 @@ STATUSES = web.AppKey("statuses", Statuses)
 DIRECTORY = web.AppKey("directory", Directory)
 REMOVALS = web.AppKey("removals", Removals)
 WAITING = web.AppKey("waiting", WaitingRoom)
+DEAD_LETTERS = web.AppKey("dead_letters", DeadLetters)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 STREAMS = web.AppKey("streams", Streams)
 BODIES = web.AppKey("bodies", Bodies)

@@ -37,6 +37,7 @@ _IN_PATH: dict[str, dict[str, Any]] = {
     "id": {"type": "string", "format": "uuid"},
     "user": {"type": "string", "pattern": f"^{USER_PATTERN}$"},
     "delivery": {"type": "integer", "minimum": 1, "maximum": MOST_PLACE},
+    "letter": {"type": "integer", "minimum": 1, "maximum": MOST_PLACE},
 }
 _FIELDS: dict[str, dict[str, Any]] = {
     "certificate": {"type": "string", "description": "The .cer as SAT gave it; at most 64 KiB"},

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 
 from pydantic import ValidationError
 
@@ -20,8 +19,6 @@ from certpipe.ingress.strictjson import DuplicateMemberError, parse_object
 from schemas.upload import ClearBundle, SealedBundle, SealFormat, UploadMessage
 
 MOST_MESSAGE_BYTES = 512 * 1024
-_PLAIN = frozenset(UploadMessage.model_fields) - {"clear", "sealed"}
-_SECRETS = (b"clear", b"password", b"private_key")
 
 
 def parse_message(body: bytes) -> UploadMessage:
@@ -37,28 +34,6 @@ def parse_message(body: bytes) -> UploadMessage:
         raise RefusedError(MALFORMED_MESSAGE, DUPLICATE_MEMBER) from None
     except ValueError:
         raise RefusedError(MALFORMED_MESSAGE) from None
-
-
-def without_secrets(body: bytes) -> bytes | None:
-    """What may be kept of a refused message that may hold a bundle in clear; None when it may be kept as it is.
-
-    Of a JSON object its plain members and its box; of what cannot be read, that there was something.
-    """
-    suspect = any(word in body for word in _SECRETS)
-    try:
-        members = parse_object(body)
-    except ValueError:
-        note = {"removed": "a message that is no JSON object", "bytes": len(body)}
-        return json.dumps(note).encode() if suspect else None
-    if not suspect and "clear" not in members:
-        return None
-    kept: dict[str, object] = {
-        name: value for name, value in members.items() if name in _PLAIN and isinstance(value, str | int)
-    }
-    sealed = members.get("sealed")
-    if isinstance(sealed, dict) and sealed.keys() <= SealedBundle.model_fields.keys():
-        kept["sealed"] = sealed
-    return json.dumps({**kept, "removed": "a bundle that may be in clear", "bytes": len(body)}).encode()
 
 
 def content_of(message: UploadMessage) -> Box | Bundle:

@@ -3,6 +3,7 @@
 from certpipe.core.telling import KEY_SCHEMA
 from certpipe.ingress import certificates, checks, organizations, parties, public, uploads
 from certpipe.ingress.call import MOST_NUMBER
+from certpipe.ingress.dead_routes import DEAD_ROUTES
 from certpipe.ingress.event_routes import EVENT_ROUTES
 from certpipe.ingress.parameters import BODY, LIMIT, ORGANIZATION, UUID_SCHEMA
 from certpipe.ingress.prefer import MOST_SECONDS
@@ -184,6 +185,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     *WEBHOOK_ROUTES,
     *EVENT_ROUTES,
+    *DEAD_ROUTES,
     Route(
         "GET",
         "/v1/sealing-keys",

@@ -14,14 +14,13 @@ from schemas.status import Stage
 log: Final = logging.getLogger(__name__)
 
 
-def messages(exchange: str, stage: Stage, refs: Sequence[UploadRef], *, most: int = MOST_UPLOADS) -> list[Message]:
-    """The messages that name these uploads, at most `most` in each."""
-    return [
-        Message(
-            exchange, stage, StageMessage(stage=stage, uploads=tuple(refs[i : i + most])).model_dump_json().encode()
-        )
-        for i in range(0, len(refs), most)
+def messages(exchange: str, stage: Stage, refs: Sequence[UploadRef], *, suspect: bool = False) -> list[Message]:
+    """The messages that name these uploads, at most as many in each as it may hold."""
+    named = [
+        StageMessage(stage=stage, uploads=tuple(refs[i : i + MOST_UPLOADS]), suspect=suspect)
+        for i in range(0, len(refs), MOST_UPLOADS)
     ]
+    return [Message(exchange, stage, each.model_dump_json(exclude_defaults=True).encode()) for each in named]
 
 
 class CoalescingDispatcher:

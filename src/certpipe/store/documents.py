@@ -3,12 +3,14 @@
 The driver passes jsonb as text, so that pydantic alone reads and writes it, once.
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from certpipe.core.problems import Problem
+from schemas.dead import LetterAct
 from schemas.status import CertificateFacts, HistoryEntry, ProblemView, ReceiptView
 from schemas.webhooks import AttemptView
 
@@ -17,6 +19,8 @@ _PROBLEMS = TypeAdapter(tuple[ProblemView, ...])
 _HISTORY = TypeAdapter(tuple[HistoryEntry, ...])
 _RECEIPTS = TypeAdapter(tuple[ReceiptView, ...])
 _ATTEMPTS = TypeAdapter(tuple[AttemptView, ...])
+_ACTS = TypeAdapter(tuple[LetterAct, ...])
+_DOCUMENT = TypeAdapter(dict[str, Any])
 
 T = TypeVar("T")
 
@@ -28,7 +32,12 @@ def facts_text(facts: CertificateFacts) -> str:
 
 def problems_text(problems: Sequence[Problem]) -> str | None:
     """The problems as JSON text; None for no problems."""
-    return _text(_PROBLEMS, tuple(problem.view() for problem in problems)) if problems else None
+    return view_texts(tuple(problem.view() for problem in problems))
+
+
+def view_texts(views: tuple[ProblemView, ...]) -> str | None:
+    """Problems as they are shown, likewise."""
+    return _text(_PROBLEMS, views) if views else None
 
 
 def facts_of(text: str | None) -> CertificateFacts:
@@ -67,6 +76,21 @@ def attempts_of(text: str) -> tuple[AttemptView, ...]:
     return _ATTEMPTS.validate_json(text)
 
 
+def acts_of(text: str) -> tuple[LetterAct, ...]:
+    """What was done with a dead letter."""
+    return _ACTS.validate_json(text)
+
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """Any JSON object, from strangers, as JSON text that PostgreSQL can hold."""
+    return json.dumps(_clean(dict(document)), allow_nan=False)
+
+
+def document_of(text: str) -> dict[str, Any]:
+    """The object again."""
+    return _DOCUMENT.validate_json(text)
+
+
 def storable(text: str) -> str:
     """The same text without what PostgreSQL cannot hold and strangers may send: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
@@ -84,7 +108,7 @@ def _clean(value: object) -> object:
         case str():
             return storable(value)
         case dict():
-            return {key: _clean(item) for key, item in value.items()}
+            return {_clean(key): _clean(item) for key, item in value.items()}
         case tuple() | list():
             return [_clean(item) for item in value]
         case _:

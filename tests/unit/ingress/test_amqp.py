@@ -17,6 +17,7 @@ from certpipe.core.retry import Backoff
 from certpipe.ingress.amqp import PREFETCH, ProducersDoor
 from certpipe.ingress.aside import LONGEST, MOST, MOST_OF_ONE
 from certpipe.ingress.problems import NOWHERE_TO_FOLLOW
+from schemas.messages import RefusedMessage
 from schemas.status import Stage
 from schemas.upload import UploadReply
 from tests.fakes import HandClock, MemoryInbox, MemoryPublisher
@@ -131,7 +132,7 @@ async def test_an_id_with_another_content_is_refused() -> None:
         message = room.message()
         await room.end_of(message)
         other = {**message, "sealed": {**SEALED, "ciphertext": "b3RoZXI="}}
-        assert await room.end_of(other) is Settlement.DEAD_LETTER
+        assert await room.end_of(other) is Settlement.ACK
         assert room.codes == ["idempotency_conflict"]
 
 
@@ -153,7 +154,10 @@ async def test_a_bundle_in_clear_that_is_not_allowed_is_answered_and_its_message
         assert room.codes == ["clear_not_allowed"]
         assert not room.scene.store.rows
         (kept,) = room.kept
-        assert json.loads(kept).items() >= {name: message[name] for name in message if name != "clear"}.items()
+        refused = RefusedMessage.model_validate_json(kept)
+        assert (refused.user, refused.correlation_id) == ("erp", "c-1")
+        assert [problem.code for problem in refused.problems] == room.codes
+        assert refused.message.items() >= {name: message[name] for name in message if name != "clear"}.items()
         assert not any(secret.encode() in kept for secret in (*CLEAR.values(), json.dumps(SECRET)[1:-1]))
     assert SECRET not in caplog.text
     assert SECRET.encode() not in room.publisher.published[-1].body
@@ -162,14 +166,14 @@ async def test_a_bundle_in_clear_that_is_not_allowed_is_answered_and_its_message
 @pytest.mark.parametrize("user", [None, "", "stranger"])
 async def test_an_unknown_user_is_refused_whatever_the_message_says(user: str | None) -> None:
     async with running() as room:
-        assert await room.end_of(room.message(), user=user) is Settlement.DEAD_LETTER
+        assert await room.end_of(room.message(), user=user) is Settlement.ACK
         assert room.codes == ["unknown_producer"]
 
 
 async def test_another_organizations_party_is_not_found() -> None:
     async with running() as room:
         for party in (room.scene.foreign, uuid7()):
-            assert await room.end_of(room.message(party_id=str(party))) is Settlement.DEAD_LETTER
+            assert await room.end_of(room.message(party_id=str(party))) is Settlement.ACK
             assert room.codes == ["target_not_found"]
 
 
@@ -190,9 +194,11 @@ async def test_another_organizations_party_is_not_found() -> None:
 )
 async def test_a_malformed_message_is_answered_and_kept(body: bytes) -> None:
     async with running() as room:
-        assert await room.end_of(body) is Settlement.DEAD_LETTER
+        assert await room.end_of(body) is Settlement.ACK
         assert not room.reply.accepted
         assert room.codes
+        (kept,) = room.kept
+        assert RefusedMessage.model_validate_json(kept).message["bytes"] == len(body)
 
 
 @pytest.mark.parametrize(
@@ -245,9 +251,9 @@ async def test_a_message_that_breaks_the_schema_is_kept_and_never_quoted(
     change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running() as room:
-        end = Settlement.ACK if change.get("clear") else Settlement.DEAD_LETTER
-        assert await room.end_of(room.message(**change), user="old-erp") is end
-        assert len(room.kept) == (end is Settlement.ACK)
+        assert await room.end_of(room.message(**change), user="old-erp") is Settlement.ACK
+        (kept,) = room.kept
+        assert SECRET not in kept.decode()
         assert not room.reply.accepted
         assert SECRET not in room.publisher.published[-1].body.decode()
     assert SECRET not in caplog.text
@@ -280,8 +286,8 @@ async def test_an_upload_that_is_to_be_followed_into_nowhere_is_refused_by_field
     reply_to: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running() as room:
-        assert await room.end_of(room.message(follow=True), reply_to=reply_to) is Settlement.DEAD_LETTER
-        assert room.publisher.published == []
+        assert await room.end_of(room.message(follow=True), reply_to=reply_to) is Settlement.ACK
+        assert [message.exchange for message in room.publisher.published] == ["dead"]
         assert not room.scene.store.rows
     assert "nowhere_to_follow" in caplog.text
     assert NOWHERE_TO_FOLLOW.field == "follow"
@@ -297,7 +303,7 @@ async def test_who_is_not_known_is_told_that_before_anything_else() -> None:
 async def test_following_is_asked_for_by_a_boolean_alone(follow: object) -> None:
     async with running() as room:
         body = json.dumps({**room.message(), "follow": follow}).encode()
-        assert await room.end_of(body) is Settlement.DEAD_LETTER
+        assert await room.end_of(body) is Settlement.ACK
         assert {problem.field for problem in room.reply.problems} == {None, "follow"}
 
 
@@ -383,7 +389,7 @@ async def test_what_has_no_place_among_those_that_wait_is_refused_and_kept_and_s
         _put(room, MOST_OF_ONE + 3)
         async with asyncio.timeout(30):
             await room.inbox.until_settled(3)
-        assert [settlement for _, settlement in room.inbox.settled] == [Settlement.DEAD_LETTER] * 3
+        assert [settlement for _, settlement in room.inbox.settled] == [Settlement.ACK] * 3
         assert room.codes == ["organization_overloaded"]
         assert await room.end_of(_another(room), user="other") is Settlement.ACK
 
@@ -397,7 +403,7 @@ async def test_who_has_waited_for_long_is_refused_and_the_others_wait_on() -> No
         room.clock.tick_shorter_than(5)
         async with asyncio.timeout(30):
             await room.inbox.until_settled(1)
-        assert room.inbox.settled[0][1] is Settlement.DEAD_LETTER
+        assert room.inbox.settled[0][1] is Settlement.ACK
         assert room.codes == ["organization_overloaded"]
 
 
@@ -419,7 +425,7 @@ async def test_neighbours_of_a_bad_message_are_not_held_up() -> None:
         async with asyncio.timeout(30):
             await room.inbox.until_settled(3)
         ends = {delivery.body: settlement for delivery, settlement in room.inbox.settled}
-        assert [ends[body] for body in bodies] == [Settlement.ACK, Settlement.DEAD_LETTER, Settlement.ACK]
+        assert [ends[body] for body in bodies] == [Settlement.ACK, Settlement.ACK, Settlement.ACK]
 
 
 def test_the_broker_hands_over_more_than_may_wait() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from certpipe.core.errors import Unavailable
 from certpipe.core.ids import uuid7
-from certpipe.core.ports.broker import Delivery, Message, Settlement
-from certpipe.core.ports.runtime import Advanced, Loaded, Outcome
+from certpipe.core.ports.broker import Death, Delivery, Message, Settlement
+from certpipe.core.ports.runtime import Advanced, Loaded, Outcome, Suspect
 from certpipe.core.problems import Problem
 from schemas.messages import StageMessage, UploadRef
 from schemas.status import Stage
@@ -20,10 +20,11 @@ def ref(epoch: int = 0) -> UploadRef:
     return UploadRef(id=uuid7(), epoch=epoch)
 
 
-def delivery(*refs: UploadRef, count: int = 0, stage: Stage = Stage.VALIDATE) -> Delivery:
-    return Delivery(
-        body=StageMessage(stage=stage, uploads=refs).model_dump_json().encode(), count=count, token=object()
-    )
+def delivery(
+    *refs: UploadRef, count: int = 0, stage: Stage = Stage.VALIDATE, suspect: bool = False, death: Death | None = None
+) -> Delivery:
+    body = StageMessage(stage=stage, uploads=refs, suspect=suspect).model_dump_json().encode()
+    return Delivery(body=body, count=count, token=object(), death=death)
 
 
 class Clock:
@@ -117,3 +118,49 @@ class Publisher:
 
     def refs(self) -> list[UploadRef]:
         return [each for m in self.published for each in StageMessage.model_validate_json(m.body).uploads]
+
+
+@dataclass
+class Suspects:
+    """Deaths by upload; `due` hands out what a test put into `waiting`."""
+
+    deaths: dict[UploadRef, int] = field(default_factory=dict)
+    waiting: list[Suspect] = field(default_factory=list)
+    told: list[UploadRef] = field(default_factory=list)
+    fails: list[Exception] = field(default_factory=list)
+
+    async def suspect(self, refs: Sequence[UploadRef], *, deaths: int) -> None:
+        if self.fails:
+            raise self.fails.pop(0)
+        for each in refs:
+            self.deaths[each] = self.deaths.get(each, 0) + deaths
+
+    async def due(self) -> Sequence[Suspect]:
+        if self.fails:
+            raise self.fails.pop(0)
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+    async def dispatched(self, refs: Sequence[UploadRef]) -> None:
+        self.told += refs
+
+    async def redrive(self) -> int:
+        return 0
+
+
+@dataclass
+class Quarantine:
+    """Ends as a test says, for each upload; holds everybody while `gate` is closed."""
+
+    ends: dict[UploadRef, str | Exception | None] = field(default_factory=dict)
+    ran: list[UploadRef] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+
+    async def run(self, _stage: Stage, ref: UploadRef, _stopping: asyncio.Event) -> str | None:
+        self.ran.append(ref)
+        if self.gate:
+            await self.gate.wait()
+        end = self.ends.get(ref)
+        if isinstance(end, Exception):
+            raise end
+        return end

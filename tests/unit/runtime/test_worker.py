@@ -6,11 +6,13 @@ from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ports.broker import Delivery, Settlement
 from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Refused
 from certpipe.core.problems import Problem
+from certpipe.runtime.notebook import NoNotebook
 from certpipe.runtime.outcomes import RetryPolicy, Tries, outcome_of
-from certpipe.runtime.worker import PARK_AT, Worker
-from schemas.messages import StageMessage, UploadRef
+from certpipe.runtime.work import Work
+from certpipe.runtime.worker import SUSPECT_AT, Worker
+from schemas.messages import UploadRef
 from schemas.status import Actor, Stage
-from tests.unit.runtime.fakes import AWAY, Clock, Inbox, Ledger, Publisher, delivery, ref
+from tests.unit.runtime.fakes import AWAY, Clock, Inbox, Ledger, Quarantine, Suspects, delivery, ref
 
 NO = Problem("no", "no", "no")
 
@@ -30,7 +32,8 @@ class Bench:
     """A worker between fakes, run over some deliveries until all of them are settled."""
 
     def __init__(self) -> None:
-        self.ledger, self.publisher, self.dispatcher, self.clock = Ledger(), Publisher(), Dispatcher(), Clock()
+        self.ledger, self.dispatcher, self.clock = Ledger(), Dispatcher(), Clock()
+        self.suspects, self.quarantine = Suspects(), Quarantine()
 
     async def run(self, step: Callable[[UploadRef], str | Exception], *deliveries: Delivery) -> list[Settlement]:
         async def stage(upload: UploadRef) -> str:
@@ -40,16 +43,20 @@ class Bench:
             return result
 
         inbox, stopping = Inbox(list(deliveries), expected=len(deliveries)), asyncio.Event()
-        worker: Worker[UploadRef, str] = Worker(
+        work: Work[UploadRef, str] = Work(
             stage=Stage.VALIDATE,
             step=stage,
             ledger=self.ledger,
-            inbox=inbox,
-            publisher=self.publisher,
             dispatcher=self.dispatcher,  # type: ignore[arg-type] # takes any sequence
-            exchange="work",
             following=Stage.ENCRYPT,
             clock=self.clock,
+        )
+        worker = Worker(
+            work=work,
+            inbox=inbox,
+            suspects=self.suspects,
+            quarantine=self.quarantine,
+            notebook=NoNotebook(),
         )
         task = asyncio.ensure_future(worker.run(stopping))
         async with asyncio.timeout(20):
@@ -173,41 +180,66 @@ async def test_one_row_that_cannot_be_read_is_found_and_parked_alone() -> None:
     assert sum(isinstance(end, Advanced) for end in bench.ledger.written.values()) == 15
 
 
-async def test_a_message_that_came_back_twice_is_split_into_single_ones() -> None:
+async def test_whoever_came_back_twice_with_others_goes_on_alone_and_one_death_is_shared_by_all() -> None:
     bench, refs = Bench(), [ref() for _ in range(5)]
     assert await bench.run(lambda _: "fine", delivery(*refs, count=2)) == [Settlement.ACK]
-    assert [StageMessage.model_validate_json(m.body).uploads for m in bench.publisher.published] == [
-        (each,) for each in refs
-    ]
+    assert bench.suspects.deaths == dict.fromkeys(refs, 1)
     assert bench.ledger.written == {}
 
 
-async def test_a_message_that_cannot_be_split_now_is_given_back() -> None:
+async def test_whoever_came_back_twice_alone_is_set_apart_for_quarantine() -> None:
+    bench, poison, innocent = Bench(), ref(), ref()
+    ends = await bench.run(lambda _: "fine", delivery(poison, count=SUSPECT_AT), delivery(innocent))
+    assert ends == [Settlement.ACK, Settlement.ACK]
+    assert bench.suspects.deaths == {poison: SUSPECT_AT}
+    assert list(bench.ledger.written) == [innocent]
+
+
+async def test_what_cannot_be_set_apart_now_is_given_back() -> None:
     bench = Bench()
-    bench.publisher.ready = False
+    bench.suspects.fails = [Unavailable(AWAY)] * 1_000
     assert await bench.run(lambda _: "fine", delivery(ref(), ref(), count=2)) == [Settlement.REQUEUE]
 
 
-async def test_an_upload_that_takes_its_process_down_again_and_again_is_parked_without_running_it() -> None:
+async def test_a_suspect_is_never_run_in_this_process_and_others_do_not_wait_for_it() -> None:
+    bench, suspect, others = Bench(), ref(), [ref() for _ in range(40)]
+    bench.quarantine.gate = asyncio.Event()
+
+    async def settle(outcomes: list[Outcome[str]]) -> object:
+        done = await Ledger.settle(bench.ledger, outcomes)
+        if len(bench.ledger.written) == len(others):
+            assert bench.quarantine.gate is not None
+            bench.quarantine.gate.set()
+        return done
+
+    bench.ledger.settle = settle  # type: ignore[method-assign, assignment] # opens the gate when all others are through
+    ends = await bench.run(lambda _: "fine", delivery(suspect, suspect=True), *(delivery(each) for each in others))
+    assert set(ends) == {Settlement.ACK}
+    assert bench.quarantine.ran == [suspect]
+    assert set(bench.ledger.written) == set(others)
+
+
+async def test_one_that_dies_in_quarantine_is_parked_with_how_it_died() -> None:
     bench, poison = Bench(), ref()
-    assert await bench.run(lambda _: "it ran", delivery(poison, count=PARK_AT)) == [Settlement.ACK]
-    assert isinstance(bench.ledger.written[poison], Parked)
+    bench.quarantine.ends = {poison: "was killed by SIGSEGV"}
+    assert await bench.run(lambda _: "it ran", delivery(poison, suspect=True)) == [Settlement.ACK]
+    parked = bench.ledger.written[poison]
+    assert isinstance(parked, Parked)
+    assert (parked.problem.code, parked.problem.hint) == ("poisonous", "Its process was killed by SIGSEGV")
 
 
-async def test_those_that_were_only_there_when_it_happened_are_run_and_not_parked() -> None:
-    bench, poison, *innocent = Bench(), *(ref() for _ in range(20))
-    deliveries = [delivery(each, count=PARK_AT) for each in (poison, *innocent)]
-    assert set(await bench.run(lambda _: "fine", *deliveries)) == {Settlement.ACK}
-    assert isinstance(bench.ledger.written[poison], Parked)
-    assert all(isinstance(bench.ledger.written[each], Advanced) for each in innocent)
+async def test_a_quarantine_that_cannot_be_had_gives_the_delivery_back_and_parks_nobody() -> None:
+    bench, suspect = Bench(), ref()
+    bench.quarantine.ends = {suspect: Unavailable(AWAY)}
+    assert await bench.run(lambda _: "fine", delivery(suspect, suspect=True)) == [Settlement.REQUEUE]
+    assert bench.ledger.written == {}
 
 
-async def test_a_message_is_split_when_the_broker_is_back() -> None:
-    bench = Bench()
-    bench.publisher.away = 3
-    assert await bench.run(lambda _: "fine", delivery(ref(), ref(), count=2)) == [Settlement.ACK]
-    assert len(bench.publisher.published) == 2
-    assert len(bench.clock.waited) == 3
+async def test_a_defect_of_the_quarantine_gives_the_delivery_back_and_stops_nobody() -> None:
+    bench, suspect, other = Bench(), ref(), ref()
+    bench.quarantine.ends = {suspect: OSError("no more processes")}
+    ends = await bench.run(lambda _: "fine", delivery(suspect, suspect=True), delivery(other))
+    assert ends == [Settlement.REQUEUE, Settlement.ACK]
 
 
 async def test_after_the_last_try_the_upload_is_parked() -> None:

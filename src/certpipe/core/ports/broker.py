@@ -48,8 +48,19 @@ class Settlement(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Death:
+    """How a message came to the dead letters: from which queue, and why (`rejected`, `delivery_limit`)."""
+
+    queue: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivered message. `count`: how often the broker delivered it before (0 the first time)."""
+    """One delivered message. `count`: how often the broker delivered it before (0 the first time).
+
+    `death`: its first, where a broker of ours buried it; nobody but the broker is to be believed about that.
+    """
 
     body: bytes = field(repr=False)
     count: int
@@ -58,6 +69,8 @@ class Delivery:
     correlation_id: str | None = None
     user_id: str | None = None
     content_type: str | None = None
+    message_id: str | None = None
+    death: Death | None = None
 
 
 class Inbox(Protocol):

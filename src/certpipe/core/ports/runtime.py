@@ -1,6 +1,8 @@
 """A stage, what may become of an upload in it, and where that is written down."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -121,6 +123,55 @@ class Backlog(Protocol):
 
     async def sweep(self) -> None:
         """Delete what has had its time: idempotency keys, finished checks, followers of what ended long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An upload that was in hand when a process died, or several in a row: `deaths`."""
+
+    stage: Stage
+    ref: UploadRef
+    deaths: int
+
+
+class Suspects(Protocol):
+    """Uploads that a process may have died of, until they are settled. They go apart from the backlog."""
+
+    async def suspect(self, refs: Sequence[UploadRef], *, deaths: int) -> None:
+        """Add so many deaths to each of those that still wait at that epoch; the others moved on."""
+
+    async def due(self) -> Sequence[Suspect]:
+        """Those that are to be published now, each in a message of its own; leased for ten seconds."""
+
+    async def dispatched(self, refs: Sequence[UploadRef]) -> None:
+        """These were published: not due until the reconciler's time."""
+
+    async def redrive(self) -> int:
+        """Make all of them due now; returns how many."""
+
+
+class Quarantine(Protocol):
+    """Where a suspect is worked on without anybody beside it."""
+
+    async def run(self, stage: Stage, ref: UploadRef, stopping: asyncio.Event) -> str | None:
+        """Do the stage's work on this upload alone, and settle it, in a process of its own; one at a time.
+
+        None: it is done. Else, how that process died of it. Raises `Unavailable` when it could not be tried, or when it
+        is time to stop: it is not known then how far it came.
+        """
+
+
+class Notebook(Protocol):
+    """Keeps, past the death of this process, what it has in hand. For a broker that forgets with the process."""
+
+    def holding(self, refs: Sequence[UploadRef]) -> AbstractContextManager[None]:
+        """Noted for as long as the context lasts."""
+
+    def left(self) -> Sequence[UploadRef]:
+        """What the process before had in hand when it died."""
+
+    def clear(self) -> None:
+        """Forget what was left: it is written down elsewhere."""
 
 
 class Dispatcher(Protocol):

@@ -145,6 +145,11 @@ moved AS (
     SELECT id, epoch, organization_id, event, $13::text, code, nullif(attempt, 0),
         CASE WHEN state <> 'forwarded' THEN destinations ->> 0 END, new_problems, CASE WHEN is_check THEN 0 END
     FROM moved
+), buried AS (
+    INSERT INTO certpipe.dead_letters (upload_id, organization_id, epoch, stage, reason, code, problems)
+    SELECT id, organization_id, epoch, $13::text, 'failed', code, new_problems
+    FROM moved
+    WHERE state = 'failed' AND NOT is_check
 ), emptied AS (
     DELETE FROM certpipe.sealed_payloads p
     USING moved m

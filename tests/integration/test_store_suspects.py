@@ -1,0 +1,83 @@
+"""Suspects: out of the backlog for as long as they are, alone on their way, a few at a time, forgotten once settled."""
+
+from certpipe.store.suspects import AT_ONCE, StoreSuspects
+from schemas.messages import UploadRef
+from schemas.status import Stage
+from tests.integration.storehouse import postponed, storehouse
+
+
+async def test_a_suspect_leaves_the_backlog_and_is_due_apart(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        suspected, other = await house.accepted(2)
+        await house.backlog.dispatched([suspected])
+        suspects = StoreSuspects(house.database)
+        await suspects.suspect([suspected], deaths=1)
+        await house.backlog.close()  # a note of the dispatch before, that comes late
+        await house.make_due(other.id)
+        assert await house.backlog.due(10) == {Stage.VALIDATE: [other]}
+        (due,) = await suspects.due()
+        assert (due.stage, due.ref, due.deaths) == (Stage.VALIDATE, suspected, 1)
+        assert await suspects.due() == []
+        assert (await house.validate.load([suspected]))[0].ref == suspected
+
+
+async def test_deaths_add_up_and_begin_anew_at_the_next_epoch(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.accepted()
+        suspects = StoreSuspects(house.database)
+        for _ in range(2):
+            await suspects.suspect([ref], deaths=1)
+        assert [each.deaths for each in await suspects.due()] == [2]
+        (moved,) = await house.validate.settle([house.proved(ref)])
+        assert await suspects.due() == []
+        await suspects.suspect([moved], deaths=1)
+        assert [(each.ref, each.deaths) for each in await suspects.due()] == [(moved, 1)]
+
+
+async def test_whoever_is_settled_is_no_suspect_any_more(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.accepted()
+        suspects = StoreSuspects(house.database)
+        await suspects.suspect([ref], deaths=2)
+        await house.validate.settle([postponed(ref, 0)])
+        assert await suspects.due() == []
+        assert await house.count("suspects") == 0
+        assert (await house.row(ref.id))["due_in"] < 10
+        assert await house.backlog.due(10) == {Stage.VALIDATE: [UploadRef(id=ref.id, epoch=ref.epoch + 1)]}
+
+
+async def test_what_moved_on_or_ended_cannot_be_suspected(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.accepted()
+        await house.validate.settle([house.proved(ref)])
+        await StoreSuspects(house.database).suspect([ref], deaths=2)
+        assert await house.count("suspects") == 0
+
+
+async def test_only_a_few_of_a_stage_are_on_their_way_at_a_time(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs, alone = await house.accepted(AT_ONCE + 3), await house.accepted(AT_ONCE + 3)
+        suspects = StoreSuspects(house.database)
+        await suspects.suspect(refs, deaths=2)
+        await suspects.suspect(alone, deaths=1)
+        due = await suspects.due()
+        assert len([each for each in due if each.deaths == 2]) == AT_ONCE
+        assert {each.ref for each in due if each.deaths == 1} == set(alone)
+        await suspects.dispatched([each.ref for each in due])
+        assert await suspects.due() == []
+        done = next(each.ref for each in due if each.deaths == 2)
+        await house.validate.settle([house.proved(done)])
+        assert len(await suspects.due()) == 1
+
+
+async def test_rebuilding_makes_suspects_due_as_suspects(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (suspected,) = await house.accepted()
+        await house.accepted()
+        suspects = StoreSuspects(house.database)
+        await suspects.suspect([suspected], deaths=2)
+        await suspects.dispatched([each.ref for each in await suspects.due()])
+        assert await suspects.redrive() == 1
+        assert await house.backlog.redrive() == 1
+        assert [each.ref for each in await suspects.due()] == [suspected]
+        assert suspected not in (await house.backlog.due(10))[Stage.VALIDATE]
