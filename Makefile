@@ -8,7 +8,7 @@ STAMP := .venv/.complete
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 
-.PHONY: help setup up down check test bench schemas lock
+.PHONY: help setup up down check test bench chaos soak schemas lock
 
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ test: setup ## All tests, on real servers (ARGS= goes to pytest)
 
 bench: setup .venv-bench/.complete ## Measure the pipeline against a Celery chain, in one run (ARGS=--quick)
 	$(BIN)/python -m bench $(ARGS)
+
+chaos: setup ## Break everything that can break, on every broker, and count what was lost; hours (ARGS=--uploads 600)
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: setup ## Work in peace for HOURS= and see that nothing grows
+	$(BIN)/python -m tests.chaos --soak $(or $(HOURS),6) $(ARGS)
 
 schemas: setup ## Write schemas/published/ anew
 	$(BIN)/python -m certpipe.cli.schemas

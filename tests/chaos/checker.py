@@ -25,7 +25,7 @@ _STEPS: Final = {"upload.received", "upload.validated", "upload.encrypted", "cer
 _LOOKUP: Final = "vault"
 
 
-async def judge(rig: Rig, verdict: Verdict, patience: float) -> Verdict:
+async def judge(rig: Rig, verdict: Verdict, *, patience: float, told: bool) -> Verdict:
     """Wait until nothing moves any more; then count what is not as it was promised."""
     await rig.progress.quiet(patience)
     verdict.accepted, verdict.refused = len(rig.load.accepted), len(rig.load.refused)
@@ -43,7 +43,8 @@ async def judge(rig: Rig, verdict: Verdict, patience: float) -> Verdict:
     verdict.dead_wrong = sum(
         (row["state"] == "failed") != row["rfc"].startswith(POISON) for row in rows.values() if row["due_at"] is None
     )
-    await _look_at_events(rig, verdict, histories)
+    if told:
+        await _look_at_events(rig, verdict, histories)
     _look_at_pac(verdict, list(rows.values()), rig, await rig.received())
     verdict.left = await _left_in_queues(rig)
     verdict.deaths = sum(len(program.deaths) for program in rig.programs)

@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from certpipe.core.ports.broker import Delivery, Inbox, Message, Settlement
 from certpipe.core.ports.runtime import Ledger, StageStep
 from certpipe.process import Process, Service
 from certpipe.stages.forward import Forward
+from schemas.messages import UploadRef
 from schemas.status import Stage
 from tests.chaos.mischief import POISON, Mischief
 
@@ -51,19 +53,17 @@ class Points:
 class Crooked(Process):
     """A process that does what its mischief says."""
 
-    mischief: Mischief
-    points: Points
+    mischief: Mischief = field(kw_only=True)
+    points: Points = field(kw_only=True)
 
-    def worker(
-        self, stage: Stage, step: StageStep[Any, Any], ledger: Ledger[Any, Any], *, batches: int = 3, prefetch: int = 16
-    ) -> Service:
+    def worker(self, stage: Stage, step: StageStep[Any, Any], ledger: Ledger[Any, Any], **how: Any) -> Service:
         passing = _PassingLedger(ledger, self.points, forget_intents=self.mischief.forget_intents)
         if isinstance(step, Forward):
             for connector in step.connectors.values():
-                self.points.around(connector, "send", "send")
+                self.points.around(connector, "send", f"{connector.name}.send")
         if self.mischief.poison and stage is Stage.VALIDATE:
             step = _poisonable(step)
-        return super().worker(stage, step, passing, batches=batches, prefetch=prefetch)
+        return super().worker(stage, step, passing, **how)
 
 
 def crooked(process: Process, mischief: Mischief) -> Process:
@@ -76,7 +76,9 @@ def crooked(process: Process, mischief: Mischief) -> Process:
     points.around(process.broker.publisher, "publish", "publish")
     points.around(process.backlog, "dispatched", "mark")
     _watch_inboxes(process, points, ack_first=mischief.ack_first)
-    held = {field.name: getattr(process, field.name) for field in fields(process)}
+    if (quarantine := getattr(process, "quarantine", None)) is not None:
+        _replace(quarantine, "_command", _alone)
+    held = {each.name: getattr(process, each.name) for each in fields(process)}
     return Crooked(**held, mischief=mischief, points=points)
 
 
@@ -91,6 +93,11 @@ def shift_clock(seconds: float) -> None:
 
 def _replace(subject: object, name: str, method: object) -> None:
     setattr(subject, name, method)
+
+
+def _alone(stage: Stage, ref: UploadRef) -> Sequence[str]:
+    """The quarantine's child is up to the same mischief, which it finds in its environment."""
+    return [sys.executable, "-m", "tests.chaos.launcher", stage, "--only", f"{ref.id}:{ref.epoch}"]
 
 
 def _pass_commits(process: Process, points: Points) -> None:

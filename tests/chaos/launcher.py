@@ -1,21 +1,22 @@
-"""`python -m tests.chaos.launcher ROLE…`: a role of production, or several in one process, up to mischief."""
+"""`python -m tests.chaos.launcher ROLE`: a role as production starts it, or `all` as `make up` does, up to mischief.
 
-import asyncio
-import logging
+What follows the role are the arguments of the role itself.
+"""
+
 import os
+import socket
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
-from certpipe.broker.declare import verify
-from certpipe.core.errors import Unavailable
-from certpipe.observability import configure
-from certpipe.process import Role, Service, opened, read_settings, run, serve, stop_on_signals
+from certpipe.development.up import up
+from certpipe.process import Process, Role, Service, main, run
 from tests.chaos.crooked import crooked, shift_clock
 from tests.chaos.mischief import VARIABLE, Mischief
 from workers import encrypt, forward, ingress, notify, persist, sweeper, validate
 
+ALL: Final = "all"
 ROLES: Final[Mapping[str, Role]] = {
     "ingress": ingress.role,
     "validate": validate.role,
@@ -27,32 +28,46 @@ ROLES: Final[Mapping[str, Role]] = {
 }
 
 
-async def life(names: Sequence[str], mischief: Mischief) -> None:
+class Launcher:
+    """Puts mischief into the process that roles are given: once, where several share it."""
+
+    def __init__(self, mischief: Mischief) -> None:
+        self._mischief = mischief
+        self._made: Process | None = None
+
+    def role(self, name: str) -> Role:
+        """The role, in a crooked process."""
+
+        @asynccontextmanager
+        async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
+            async with ROLES[name](self._crooked(process)) as services:
+                yield services
+
+        return role
+
+    @asynccontextmanager
+    async def ingress(self, process: Process, listener: socket.socket, /) -> AsyncIterator[Sequence[Service]]:
+        """The doors, on a socket that listens already, in a crooked process."""
+        async with ingress.role(self._crooked(process), listener) as services:
+            yield services
+
+    def _crooked(self, process: Process) -> Process:
+        self._made = self._made or crooked(process, self._mischief)
+        return self._made
+
+
+def launch(name: str, arguments: Sequence[str], mischief: Mischief) -> None:
     """Until a signal, or until the fatal point."""
-    settings = read_settings()
-    configure(role="-".join(names) if len(names) < len(ROLES) else "all", level=settings.log_level)
-    assert settings.database_url is not None
+    launcher = Launcher(mischief)
     if mischief.ahead:
         shift_clock(mischief.ahead)
-    amqp_url = settings.amqp_url.get_secret_value() if settings.amqp_url else None
-    if amqp_url:
-        with suppress(Unavailable):
-            await verify(amqp_url)
-    stopping = asyncio.Event()
-    stop_on_signals(stopping)
-    async with AsyncExitStack() as stack:
-        process = await stack.enter_async_context(
-            opened(settings, role=names[0], database_url=settings.database_url.get_secret_value(), amqp_url=amqp_url)
-        )
-        process = crooked(process, mischief)
-        services: list[Service] = []
-        for name in names:
-            services += await stack.enter_async_context(ROLES[name](process))
-        if amqp_url is None:
-            await process.backlog.redrive()  # what waited in the memory of the process before
-        await serve(services, stopping)
-    logging.shutdown()
+    if name == ALL:
+        others = [launcher.role(other) for other in ROLES if other != "ingress"]
+        run(ALL, up(launcher.ingress, others))
+        return
+    sys.argv = [sys.argv[0], *arguments]
+    main(name, launcher.role(name))
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], life(sys.argv[1:], Mischief.load(os.environ.get(VARIABLE))))
+    launch(sys.argv[1], sys.argv[2:], Mischief.load(os.environ.get(VARIABLE)))

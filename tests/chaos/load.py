@@ -23,6 +23,7 @@ class Load:
         ended: how many have, as far as is known.
         accepted: by upload id, in the order of the answers.
         round: part of each key: another round makes other uploads.
+        most: so many may be sent in all, where a scenario meters them.
         refused: answers that were neither 202 nor a request to come again.
     """
 
@@ -35,6 +36,7 @@ class Load:
     refused: list[str] = field(default_factory=list)
     retries: int = 0
     round: int = 0
+    most: int | None = None
     _grown: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def run(self) -> None:
@@ -49,16 +51,25 @@ class Load:
 
             async def client() -> None:
                 for pair in waiting:
-                    while len(self.accepted) - self.ended() >= self.window:
+                    while self._held_back():
                         await SystemClock().wait(AGAIN)
                     await self._until_accepted(http, pair)
 
             await asyncio.gather(*(client() for _ in range(AT_ONCE)))
 
+    def meter(self, count: int) -> None:
+        """Let the clients send no more than so many, until the next word."""
+        self.most = count
+
     async def reached(self, count: int) -> None:
         """Wait until so many are accepted (or all)."""
         async with self._grown:
             await self._grown.wait_for(lambda: len(self.accepted) >= min(count, len(self.pairs)))
+
+    def _held_back(self) -> bool:
+        """As far as the clients that are sending now leave it exact."""
+        accepted = len(self.accepted)
+        return accepted - self.ended() >= self.window or (self.most is not None and accepted >= self.most)
 
     async def _until_accepted(self, http: aiohttp.ClientSession, pair: Pair) -> None:
         while not await self._accepted(http, pair):

@@ -66,11 +66,6 @@ class Material:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._open_authority()
 
-    @property
-    def anchors(self) -> str:
-        """The authority's entry, in the shape of the packaged anchors."""
-        return self.authority.anchors_json()
-
     def pairs(self, count: int) -> Sequence[Pair]:
         """The first `count` pairs. Making one takes 5 ms, once."""
         blocks = [self._block(number) for number in range(-(-count // _BLOCK))]

@@ -17,7 +17,10 @@ POINTS: Final = {
     "validate": STAGE_POINTS,
     "encrypt": STAGE_POINTS,
     "persist": ("commit.before", "commit.after", *STAGE_POINTS),
-    "forward": ("load.after", "send.before", "send.after", "settle.before", "settle.after", "ack.before", "ack.after"),
+    "forward": (
+        *("load.after", "sw-vault.send.before", "sw-vault.send.after", "efisco.send.before", "efisco.send.after"),
+        *("settle.before", "settle.after", "ack.before", "ack.after"),
+    ),
     "notify": ("query.after", "commit.before", "commit.after", "publish.before", "publish.after"),
     "sweeper": ("query.after", "publish.before", "publish.after"),
 }

@@ -1,30 +1,29 @@
 """Setting a scenario's system up, and taking it down."""
 
 import asyncio
+import json
 import random
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import aiohttp
 import asyncpg
 
 from certpipe.core.clock import SystemClock
-from certpipe.core.ports.directory import Organization
 from certpipe.crypto.keymaking import init_keys
-from certpipe.development.demo import SUBJECT
+from certpipe.development.demo import SUBJECT, Demo
 from certpipe.development.files import write_private
+from certpipe.development.folder import VERSION
 from certpipe.development.identity import Identity
 from certpipe.development.ports import free_ports
 from certpipe.development.postgres import EmbeddedPostgres
-from certpipe.simulators.authority import LEGAL_NAME, RFC
 from certpipe.store.database import Database
 from certpipe.store.directory import StoreDirectory
 from certpipe.store.migrate import migrate
@@ -38,7 +37,6 @@ from tests.chaos.receiving import Receiver
 from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 
-ORGANIZATION: Final = UUID("0197c000-0000-7000-8000-000000000001")
 LEAST_WINDOW: Final = 400
 HEARTBEAT: Final = 5
 _SIMULATE: Final = ("-c", "from certpipe.cli import main; main()", "simulate", "--json", "--port")
@@ -59,11 +57,12 @@ async def opened(
         database = f"chaos_{secrets.token_hex(6)}"
         await _execute(postgres.url, f"CREATE DATABASE {database}")
         stack.push_async_callback(_drop, postgres, database)
-        await _prepare(postgres.url_for(database), pairs)
+        demo = _folder_of(folder, material)
+        await _prepare(postgres.url_for(database), demo, pairs)
         amqp_url = await broker.fresh()
         link = await _linked(stack, scenario, postgres, broker, chance)
         simulator, simulator_url = await _simulator(stack, folder)
-        environment = _environment(folder, material, simulator_url)
+        environment = _environment(folder, simulator_url)
         environment["CERTPIPE_DATABASE_URL"] = _database_url(postgres, database, link["database"])
         if amqp_url:
             proxy = link["broker"]
@@ -81,7 +80,7 @@ async def opened(
             folder=folder,
             chance=chance,
             database=database,
-            organization_id=ORGANIZATION,
+            organization_id=demo.organization_id,
             environment=environment,
             progress=progress,
             receiver=receiver,
@@ -93,7 +92,8 @@ async def opened(
         )
         stack.push_async_callback(rig.stop)
         await rig.start(scenario.mischief)
-        await rig.subscribe()
+        if scenario.told:
+            await rig.subscribe()
         progress.start()
         stack.push_async_callback(progress.stop)
         yield rig
@@ -107,11 +107,11 @@ def _mixed(material: Material, uploads: int, poison: int, chance: random.Random)
     return pairs
 
 
-async def _prepare(database_url: str, pairs: Sequence[Pair]) -> None:
-    """The schema, the organization and every party."""
+async def _prepare(database_url: str, demo: Demo, pairs: Sequence[Pair]) -> None:
+    """The schema, the organization and every party. As the organization is known, nobody makes a first upload."""
     await migrate(database_url)
     database = await Database.open(database_url)
-    await StoreDirectory(database).put_organization(Organization(ORGANIZATION, RFC, LEGAL_NAME), owner=SUBJECT)
+    await demo.register(StoreDirectory(database))
     await database.close()
     parties = {pair.party_id: pair.rfc for pair in pairs}
     connection = await asyncpg.connect(database_url)
@@ -119,7 +119,7 @@ async def _prepare(database_url: str, pairs: Sequence[Pair]) -> None:
         await connection.execute(
             "INSERT INTO certpipe.parties (id, organization_id, kind, rfc, name)"
             " SELECT p.id, $3, 'branch', p.rfc, 'Sucursal' FROM unnest($1::uuid[], $2::text[]) AS p (id, rfc)",
-            *(list(parties), list(parties.values()), ORGANIZATION),
+            *(list(parties), list(parties.values()), demo.organization_id),
         )
         await connection.execute("VACUUM ANALYZE certpipe.parties")
     finally:
@@ -159,11 +159,19 @@ async def _simulator(stack: AsyncExitStack, folder: Path) -> tuple[Program, str]
                 await SystemClock().wait(0.05)
 
 
-def _environment(folder: Path, material: Material, simulator_url: str) -> dict[str, str]:
+def _folder_of(folder: Path, material: Material) -> Demo:
+    """Make it a data folder with keys, an identity and a demo, which trusts both authorities."""
+    write_private(folder / "VERSION", VERSION)
     init_keys(folder / "keys")
     Identity.open(folder / "identity")
-    write_private(folder / "anchors.json", material.anchors)
+    demo = Demo.open(folder / "demo", at=datetime.now(UTC))
+    known = json.loads(demo.anchors.read_text(encoding="utf-8"))["anchors"]
+    write_private(folder / "anchors.json", json.dumps([*known, material.authority.anchor()]))
     write_private(folder / "password.txt", "simulated")
+    return demo
+
+
+def _environment(folder: Path, simulator_url: str) -> dict[str, str]:
     return {
         "CERTPIPE_DATA_DIR": str(folder),
         "CERTPIPE_LOG_LEVEL": "WARNING",
@@ -172,6 +180,7 @@ def _environment(folder: Path, material: Material, simulator_url: str) -> dict[s
         "CERTPIPE_JWKS": str(folder / "identity" / "jwks.json"),
         "CERTPIPE_JWT_MOST_HOURS": "24",
         "CERTPIPE_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        "CERTPIPE_SIMULATOR_URL": simulator_url,
         "CERTPIPE_SW_SERVICES_URL": simulator_url,
         "CERTPIPE_SW_API_URL": simulator_url,
         "CERTPIPE_SW_USER": "simulated",

@@ -34,6 +34,7 @@ class Program:
     process: asyncio.subprocess.Process | None = None
     _keeping: asyncio.Task[None] | None = None
     _died: asyncio.Event = field(default_factory=asyncio.Event)
+    _again: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> None:
         """Start it, and keep it."""
@@ -41,22 +42,19 @@ class Program:
         await self._spawn()
         self._keeping = asyncio.create_task(self._keep())
 
-    async def kill(self) -> None:
-        """Kill -9; it is started again at once."""
-        await self._end(signal.SIGKILL)
+    async def kill(self, mischief: Mischief | None = None) -> None:
+        """Kill -9, and return when it is started again, up to this mischief (or to what it was up to)."""
+        self.wanted = self.wanted if mischief is None else mischief
+        await self._replaced(signal.SIGKILL)
 
     async def restart(self, mischief: Mischief = NONE) -> int:
         """Ask it to stop, and start it again, up to this mischief; its exit code."""
         self.wanted = mischief
-        return await self._end(signal.SIGTERM)
+        return await self._replaced(signal.SIGTERM)
 
     async def died(self, seconds: float) -> bool:
-        """Wait until it has died once more; false when it did not."""
+        """Wait until it has died since it was started last by us; false when it did not."""
         return await SystemClock().wait(seconds, until=self._died)
-
-    def forget_death(self) -> None:
-        """From here on `died` waits for the next one."""
-        self._died.clear()
 
     async def stop(self) -> int:
         """Ask it to stop, for good; its exit code."""
@@ -75,6 +73,14 @@ class Program:
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+    async def _replaced(self, number: signal.Signals) -> int:
+        """End this life, and wait for the beginning of the next."""
+        self._again.clear()
+        code = await self._end(number)
+        await self._again.wait()
+        self._died.clear()
+        return code
 
     async def _end(self, number: signal.Signals) -> int:
         process = self.process
@@ -100,6 +106,7 @@ class Program:
             if code > 0:  # refused to start: a supervisor waits a little too
                 await SystemClock().wait(0.5)
             await self._spawn()
+            self._again.set()
 
     async def _spawn(self) -> None:
         mischief, self.wanted = self.wanted, self.wanted.lasting

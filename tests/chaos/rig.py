@@ -19,7 +19,7 @@ from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.store.backlog import StoreBacklog
 from certpipe.store.database import Database
 from tests.chaos.brokers import Broker
-from tests.chaos.launcher import ROLES
+from tests.chaos.launcher import ALL, ROLES
 from tests.chaos.load import Load
 from tests.chaos.mischief import NONE, Mischief
 from tests.chaos.programs import Program
@@ -148,11 +148,10 @@ class Rig:
 
     async def start(self, mischief: Mapping[str, Mischief]) -> None:
         """Start every process, and wait until the doors are open."""
-        names = [("all", tuple(ROLES))] if self.broker.node is None else [(role, (role,)) for role in ROLES]
-        for name, roles in names:
+        for name in [ALL] if self.broker.node is None else ROLES:
             wanted = mischief.get(name, NONE)
             many = 2 if name in DOUBLED else 1
-            self.roles[name] = [self._program(f"{name}-{number}", roles, wanted) for number in range(many)]
+            self.roles[name] = [self._program(f"{name}-{number}", name, wanted) for number in range(many)]
         await asyncio.gather(*(program.start() for program in self.programs))
         await self.alive()
 
@@ -182,6 +181,6 @@ class Rig:
         """Ask every process to stop; `codes` are their answers."""
         self.codes += await asyncio.gather(*(program.stop() for program in self.programs))
 
-    def _program(self, name: str, roles: Sequence[str], mischief: Mischief) -> Program:
-        words = ("-m", "tests.chaos.launcher", *roles)
+    def _program(self, name: str, role: str, mischief: Mischief) -> Program:
+        words = ("-m", "tests.chaos.launcher", role)
         return Program(name, words, self.environment, self.folder / f"{name}.log", wanted=mischief)

@@ -22,7 +22,7 @@ async def run(scenario: Scenario, broker: Broker, postgres: EmbeddedPostgres, *,
     verdict = Verdict(scenario.name, broker.name, seed, uploads)
     async with opened(scenario, broker, postgres, uploads=uploads, seed=seed) as rig:
         await _act(scenario, rig)
-        await judge(rig, verdict, scenario.patience)
+        await judge(rig, verdict, patience=scenario.patience, told=scenario.told)
         if not verdict.good:
             verdict.notes += _last_words(rig)
     verdict.seconds = time.monotonic() - began

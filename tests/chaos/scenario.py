@@ -25,6 +25,7 @@ class Scenario:
         mischief: what roles are up to from the start.
         proxies: `database`, `broker`: what is reached by a proxy.
         poison: so many uploads that no process survives.
+        told: a receiver of webhooks is told of every event.
         patience: seconds in which nothing ends, after which what has not ended is stuck.
     """
 
@@ -36,3 +37,4 @@ class Scenario:
     proxies: frozenset[str] = frozenset()
     poison: int = 0
     patience: float = 90.0
+    told: bool = True

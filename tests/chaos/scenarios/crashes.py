@@ -9,7 +9,7 @@ from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 
 _FIRST, _LAST = 0.25, 0.85
-SECONDS_TO_DIE: Final = 20.0
+SECONDS_TO_DIE: Final = 30.0
 
 
 async def nothing(rig: Rig) -> None:
@@ -31,22 +31,26 @@ async def kill_at_random(rig: Rig) -> None:
         await rig.alive()
 
 
-async def die_at_every_point(rig: Rig) -> None:
-    """Let each role pass each of its points a few times, and die there."""
+async def die_at_every_point(rig: Rig, *, most: int | None = None) -> None:
+    """Let each role pass each of its points a few times, and die there; or only so many of them."""
     points = [(role, point) for role, points in POINTS.items() for point in points]
     rig.chance.shuffle(points)
+    points = points[:most]
+    first, each = int(_FIRST * len(rig.load.pairs)), int((_LAST - _FIRST) * len(rig.load.pairs) / len(points))
+    most_passes = 1 + min(3, each // 32)
+    rig.load.meter(first)
     await rig.at(_FIRST)
     reached = 0
     async with rig.fault():
-        for number, (role, point) in enumerate(points):
-            await rig.at(_FIRST + (_LAST - _FIRST) * number / len(points))
+        for number, (role, point) in enumerate(points, start=1):
             program = rig.program(role)
-            await program.restart(Mischief(die_at=point, die_after=rig.chance.randint(1, 4)))
-            program.forget_death()
+            await program.kill(Mischief(die_at=point, die_after=rig.chance.randint(1, most_passes)))
+            rig.load.meter(first + each * number)
             if await program.died(SECONDS_TO_DIE):
                 reached += 1
             else:
                 rig.notes.append(f"{role} did not come to {point}")
+        rig.load.meter(len(rig.load.pairs))
         await rig.alive()
     rig.notes.append(f"died at {reached} of {len(points)} points")
 

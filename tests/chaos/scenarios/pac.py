@@ -29,9 +29,10 @@ async def hangs(rig: Rig) -> None:
     await _suffer(rig, {"kind": "hang"}, seconds=40.0)
 
 
-async def ambiguous(rig: Rig) -> None:
+async def ambiguous(rig: Rig, *, seconds: float = _SECONDS) -> None:
     """It stores every third certificate, and cuts the connection instead of saying so."""
-    await _suffer(rig, {"kind": "cut_after_storing", "match": {"path": "/certificates/save"}, "rate": 0.33, "seed": 1})
+    rule = {"kind": "cut_after_storing", "match": {"path": "/certificates/save"}, "rate": 0.33, "seed": 1}
+    await _suffer(rig, rule, seconds=seconds)
 
 
 async def busy(rig: Rig) -> None:
