@@ -13,7 +13,7 @@ from certpipe.broker.declare import apply
 from certpipe.broker.inprocess import InProcessBroker
 from certpipe.core.clock import SystemClock
 from certpipe.core.errors import Unavailable
-from certpipe.core.ports.broker import Broker, Delivery, Inbox, Message, Settlement
+from certpipe.core.ports.broker import Broker, Death, Delivery, Inbox, Message, Settlement
 from schemas.status import Stage
 
 VALIDATE = topology.queue_of(Stage.VALIDATE)
@@ -236,7 +236,9 @@ async def test_a_dead_letter_ends_in_the_dead_queue(broker: Broker) -> None:
     await inbox.settle(got[:1], Settlement.ACK)
     await inbox.settle(got[1:], Settlement.DEAD_LETTER)
     dead = broker.inbox(topology.DEAD_QUEUE, prefetch=10)
-    assert texts(await receive(dead, 1)) == ["poison"]
+    (letter,) = await receive(dead, 1)
+    assert (letter.body, letter.death) == (b"poison", Death(VALIDATE, "rejected"))
+    assert got[0].death is None
 
 
 async def test_no_more_than_the_prefetch_is_out_at_a_time(broker: Broker) -> None:

@@ -51,7 +51,9 @@ def migrate(*, as_json: Json = False) -> None:
     if as_json:
         show_json({"broker": redact(url), "queues": [asdict(each) for each in migrated]})
     else:
-        typer.echo(f"{redact(url)}: {len(migrated)} older queues, {sum(each.gone for each in migrated)} of them gone.")
+        gone = sum(each.gone for each in migrated)
+        told = f"{len(migrated)} older queues, {gone} of them gone" if migrated else "no older queues"
+        typer.echo(f"{redact(url)}: everything declared; {told}.")
         for each in migrated:
             typer.echo(line_of(each))
     raise typer.Exit(ExitCode.FINE if all(each.gone for each in migrated) else ExitCode.NO)

@@ -111,6 +111,8 @@ def test_a_broker_is_told_to_lack_the_topology_until_it_is_applied(
     assert run("topology", "apply").exit_code == 0
     assert run("topology", "apply", "--json").exit_code == 0
     assert run("topology", "verify").exit_code == 0
+    assert "no older queues" in run("topology", "migrate").stdout
+    assert json.loads(run("topology", "migrate", "--json").stdout)["queues"] == []
     assert examine(run)[1]["broker"]["verdict"] == "ok"
 
 
