@@ -8,6 +8,7 @@ from uuid import UUID
 
 from certpipe.core.clock import SystemClock
 from certpipe.core.states import ENDS
+from tests.chaos.material import Pair
 from tests.chaos.mischief import POISON
 from tests.chaos.rig import Rig
 from tests.chaos.verdict import Verdict
@@ -39,13 +40,13 @@ async def judge(rig: Rig, verdict: Verdict, *, patience: float, told: bool) -> V
     verdict.stuck = sum(row["due_at"] is not None for row in rows.values())
     verdict.ends = dict(Counter(row["state"] for row in rows.values()))
     for one, row in rows.items():
-        _look_at(verdict, row, histories[one])
-    verdict.dead_wrong = sum(
-        (row["state"] == "failed") != row["rfc"].startswith(POISON) for row in rows.values() if row["due_at"] is None
-    )
+        look_at_row(verdict, row, histories[one])
+    poison = Counter(one for one, row in rows.items() if row["rfc"].startswith(POISON))
+    dead = Counter(row["upload_id"] for row in await rig.query("SELECT upload_id FROM certpipe.dead_letters"))
+    verdict.dead_wrong = (poison - dead).total() + (dead - poison).total()
     if told:
         await _look_at_events(rig, verdict, histories)
-    _look_at_pac(verdict, list(rows.values()), rig, await rig.received())
+    look_at_pac(verdict, list(rows.values()), rig.load.accepted, await rig.received())
     verdict.left = await _left_in_queues(rig)
     verdict.deaths = sum(len(program.deaths) for program in rig.programs)
     _recovery(rig, verdict)
@@ -62,7 +63,8 @@ WHERE subject_id IN (SELECT id FROM certpipe.uploads) ORDER BY subject_id, seque
 """
 
 
-def _look_at(verdict: Verdict, row: Mapping[str, Any], history: Sequence[tuple[int, str]]) -> None:
+def look_at_row(verdict: Verdict, row: Mapping[str, Any], history: Sequence[tuple[int, str]]) -> None:
+    """One end, which is that of the row; no step twice; no number left out."""
     types = Counter(kind for _, kind in history)
     ends = [end for kind, end in _END_OF.items() for _ in range(types[kind])]
     expected = [row["state"]] if row["state"] in {state.value for state in ENDS} else []
@@ -82,8 +84,11 @@ async def _look_at_events(rig: Rig, verdict: Verdict, histories: Mapping[UUID, S
     verdict.missing = len(expected - rig.receiver.taken.keys())
 
 
-def _look_at_pac(
-    verdict: Verdict, rows: Sequence[Mapping[str, Any]], rig: Rig, received: Iterable[Mapping[str, Any]]
+def look_at_pac(
+    verdict: Verdict,
+    rows: Sequence[Mapping[str, Any]],
+    accepted: Mapping[str, Pair],
+    received: Iterable[Mapping[str, Any]],
 ) -> None:
     """Of each certificate one receipt; of each party and kind the newest that was accepted came last."""
     sent: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -97,7 +102,7 @@ def _look_at_pac(
             verdict.duplicates += again
         else:
             verdict.duplicates_other += again
-    numbers_of = {UUID(one): pair.number for one, pair in rig.load.accepted.items()}
+    numbers_of = {UUID(one): pair.number for one, pair in accepted.items()}
     arrived = {number for numbers in sent.values() for number in numbers}
     newest: dict[tuple[str, str], Mapping[str, Any]] = {}
     for row in rows:

@@ -16,8 +16,6 @@ import asyncpg
 
 from certpipe.core.clock import SystemClock
 from certpipe.development.postgres import EmbeddedPostgres
-from certpipe.store.backlog import StoreBacklog
-from certpipe.store.database import Database
 from tests.chaos.brokers import Broker
 from tests.chaos.launcher import ALL, ROLES
 from tests.chaos.load import Load
@@ -137,14 +135,6 @@ class Rig:
         said, _ = await process.communicate()
         assert process.returncode == 0, said.decode()
         return said.decode()
-
-    async def rebuild(self) -> None:
-        """Have everything that has not ended published again."""
-        database = await Database.open(self.database_url)
-        backlog = StoreBacklog(database, SystemClock())
-        self.notes.append(f"{await backlog.redrive()} published again")
-        await backlog.close()
-        await database.close()
 
     async def start(self, mischief: Mapping[str, Mischief]) -> None:
         """Start every process, and wait until the doors are open."""

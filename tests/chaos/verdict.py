@@ -17,7 +17,7 @@ class Verdict:
         duplicates: certificates that a destination was sent again, of those where a look-up exists at the CSD vault.
         duplicates_other: the same at the other destination.
         pac_wrong: what the PAC holds is not what ended as forwarded, or not a party's newest.
-        dead_wrong: uploads that ended as failed, and were not poison; or the other way round.
+        dead_wrong: dead letters that were no poison, and poison that is no dead letter.
         left: messages that wait in queues at the end.
         refused: clients' uploads that were turned away for good.
     """
