@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from certpipe.development.postgres import EmbeddedPostgres
 from tests.chaos import report
-from tests.chaos.brokers import BROKERS
+from tests.chaos.brokers import BROKERS, Broker
 from tests.chaos.running import run
 from tests.chaos.scenario import Scenario
 from tests.chaos.scenarios import SCENARIOS
@@ -41,11 +42,7 @@ async def chaos(scenarios: Sequence[Scenario], brokers: Sequence[str], uploads: 
             try:
                 for scenario in wanted:
                     assert broker is not None
-                    verdict = await run(scenario, broker, postgres, uploads=uploads, seed=seed)
-                    bad += not verdict.good
-                    tell(verdict)
-                    runs = report.merged(out, [verdict])
-                    TABLE.write_text(report.markdown(runs), encoding="utf-8")
+                    bad += not await one(scenario, broker, postgres, uploads=uploads, seed=seed, out=out)
             finally:
                 if broker is not None:
                     await broker.close()
@@ -53,6 +50,21 @@ async def chaos(scenarios: Sequence[Scenario], brokers: Sequence[str], uploads: 
         postgres.kill()
         shutil.rmtree(folder, ignore_errors=True)
     return bad
+
+
+async def one(
+    scenario: Scenario, broker: Broker, postgres: EmbeddedPostgres, *, uploads: int, seed: int, out: Path
+) -> bool:
+    """Run it, tell, and write it down; whether all was well. A scenario that breaks must not take the others along."""
+    try:
+        verdict = await run(scenario, broker, postgres, uploads=uploads, seed=seed)
+    except Exception:  # noqa: BLE001 - whatever it was, it is told, and counts as bad
+        say(f"BAD  {scenario.name} on {broker.name} broke:\n{traceback.format_exc()}")
+        return False
+    tell(verdict)
+    runs = report.merged(out, [verdict])
+    TABLE.write_text(report.markdown(runs), encoding="utf-8")
+    return verdict.good
 
 
 def tell(verdict: Verdict) -> None:

@@ -84,14 +84,17 @@ class Progress:
 
     async def _run(self) -> None:
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                connection = await asyncpg.connect(self.url, timeout=5)
-                try:
-                    while True:
-                        ended, left = [await connection.fetchval(sql, timeout=5) for sql in (_ENDED, _LEFT)]
-                        self.samples.append(Sample(time.monotonic(), ended, left))
-                        await SystemClock().wait(EVERY)
-                finally:
-                    with suppress(Exception):
-                        connection.terminate()
+            # Whatever the driver makes of a server that is shot down: the next connection is another one.
+            with suppress(Exception):
+                await self._look()
             await SystemClock().wait(EVERY)
+
+    async def _look(self) -> None:
+        connection = await asyncpg.connect(self.url, timeout=5)
+        try:
+            while True:
+                ended, left = [await connection.fetchval(sql, timeout=5) for sql in (_ENDED, _LEFT)]
+                self.samples.append(Sample(time.monotonic(), ended, left))
+                await SystemClock().wait(EVERY)
+        finally:
+            connection.terminate()
