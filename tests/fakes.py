@@ -25,6 +25,7 @@ from schemas.base import Kind
 from schemas.directory import EntryState
 from schemas.events import EventType
 from schemas.messages import UploadRef
+from schemas.services import ServiceState, ServiceView
 from schemas.status import (
     CertificateFacts,
     CertificatePage,
@@ -346,8 +347,27 @@ class MemoryStore:
     async def redrive(self) -> int:
         return 0
 
+    async def release(self) -> None:
+        """Nothing waits for a service here."""
+
     async def sweep(self) -> None:
         """Nothing grows old here."""
+
+
+@dataclass
+class MemoryServices:
+    """The port `ServiceDesk`."""
+
+    known: dict[str, ServiceView] = field(default_factory=dict)
+
+    async def services(self) -> Sequence[ServiceView]:
+        return list(self.known.values())
+
+    async def reset(self, name: str) -> ServiceView | None:
+        view = self.known.get(name)
+        if view is not None:
+            self.known[name] = view.model_copy(update={"state": ServiceState.CLOSED, "until": None, "openings": 0})
+        return self.known.get(name)
 
 
 class MemoryDispatcher:

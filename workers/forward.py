@@ -1,17 +1,26 @@
 """Hands certificates to the PACs. Holds the key provider and the PAC's credentials; reaches out to them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from certpipe.connectors import Credentials, open_connectors, open_http
+from certpipe.connectors import CONNECTORS, Credentials, open_connectors, open_http
+from certpipe.core.pace import Limits, parse_limits
 from certpipe.crypto.envelope import EnvelopeUnwrapper
 from certpipe.crypto.keys import open_provider
 from certpipe.process import Process, RefusedToStart, Service, main
+from certpipe.runtime.gate import ServiceGate
+from certpipe.runtime.gatekeeper import Gatekeeper
+from certpipe.settings import Settings
 from certpipe.stages.forward import Forward
 from certpipe.store.ledgers.forward import ForwardLedger
+from certpipe.store.services import StoreServices
 from schemas.base import Kind
 from schemas.status import Stage
+
+SPARE = 8
+"""Connections besides those of the hand-overs: for tokens and probes. Nobody ever waits for one."""
+LINGER = 0.5
 
 
 @asynccontextmanager
@@ -22,7 +31,8 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
         raise RefusedToStart(
             "no account at SW Sapien: set CERTPIPE_SW_USER and CERTPIPE_SW_PASSWORD_FILE, or CERTPIPE_SW_TOKEN_FILE"
         )
-    async with open_http() as http:
+    limits = _limits(settings)
+    async with open_http(connections=sum(limit.at_once for limit in limits.values()) + SPARE) as http:
         credentials = Credentials(
             user=settings.sw_user,
             password=_secret(settings.sw_password_file),
@@ -38,13 +48,29 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
             )
         except ValueError as error:
             raise RefusedToStart(f"{error}: correct CERTPIPE_SW_SERVICES_URL or CERTPIPE_SW_API_URL") from None
+        services = StoreServices(process.database)
+        gates = {name: ServiceGate(name, limits[name], services, process.clock) for name in connectors}
         step = Forward(
             unwrapper=EnvelopeUnwrapper(open_provider(settings.key_provider, settings.keys)),
             connectors=connectors,
+            gates=gates,
         )
         destinations = {kind: [c.name for c in connectors.values() if c.takes(kind)] for kind in Kind}
-        ledger = ForwardLedger(process.database, process.hinter, destinations)
-        yield [process.worker(Stage.FORWARD, step, ledger, batches=32, prefetch=64)]
+        ledger = ForwardLedger(process.database, process.hinter, destinations, gates)
+        # So many that a slow service, which holds one with each hand-over, leaves enough for the others.
+        batches = 32 + sum(limit.at_once for limit in limits.values())
+        yield [
+            process.worker(Stage.FORWARD, step, ledger, batches=batches, prefetch=2 * batches, linger=LINGER),
+            Gatekeeper(services, list(gates.values()), process.clock),
+        ]
+
+
+def _limits(settings: Settings) -> Mapping[str, Limits]:
+    usual = Limits(settings.pac_at_once, settings.pac_per_second)
+    try:
+        return {**dict.fromkeys(CONNECTORS, usual), **parse_limits(settings.pac_limits, CONNECTORS)}
+    except ValueError as error:
+        raise RefusedToStart(f"CERTPIPE_PAC_LIMITS cannot be used: {error}") from None
 
 
 def _secret(file: Path | None) -> str | None:

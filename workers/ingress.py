@@ -37,6 +37,7 @@ from certpipe.store.feed import StoreFeed
 from certpipe.store.hints import StoreHints
 from certpipe.store.intake import StoreIntake
 from certpipe.store.removal import StoreRemovals
+from certpipe.store.services import StoreServices
 from certpipe.store.statuses import StoreStatuses
 from certpipe.store.tickets import StoreTickets
 from schemas.health import ProbeView
@@ -102,6 +103,7 @@ def _application(
         bytes_in_flight=settings.bytes_in_flight,
         webhooks=webhooks,
         dead_letters=StoreDeadLetters(process.database),
+        services=StoreServices(process.database),
         streams=_streams(process, statuses),
         dialects=_dialects(process),
     )

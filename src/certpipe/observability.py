@@ -9,7 +9,20 @@ from structlog.typing import EventDict, WrappedLogger
 
 from certpipe.core.errors import place
 
-FIELDS: Final = ("codes", "defect", "end", "endpoint_id", "ends", "event_id", "stage", "tries", "upload_id", "uploads")
+FIELDS: Final = (
+    "codes",
+    "defect",
+    "end",
+    "endpoint_id",
+    "ends",
+    "event_id",
+    "seconds",
+    "service",
+    "stage",
+    "tries",
+    "upload_id",
+    "uploads",
+)
 """What may stand in a log line beside its sentence. A field that is not here is dropped, whatever it holds."""
 
 QUIET: Final = ("aio_pika", "aiormq", "asyncio", "aiohttp.access")

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     sw_user: str | None = None
     sw_password_file: Path | None = None
     sw_token_file: Path | None = None
+    pac_at_once: int = Field(default=32, ge=1, le=1024)
+    pac_per_second: float = Field(default=1000.0, gt=0, le=100_000)
+    pac_limits: str = ""
     simulator_url: str | None = None
 
     @property

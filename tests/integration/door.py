@@ -32,7 +32,7 @@ from certpipe.ingress.waiting import WaitingRoom
 from schemas.health import ProbeView
 from schemas.sealing import SealingKey, SealingKeysDocument
 from tests.dead_fakes import MemoryDeadLetters
-from tests.fakes import Bell, MemoryDirectory, MemoryDispatcher, MemoryStore, PlainSealer
+from tests.fakes import Bell, MemoryDirectory, MemoryDispatcher, MemoryServices, MemoryStore, PlainSealer
 from tests.stream_fakes import MemoryFeed, MemoryTickets
 from tests.webhook_fakes import webhooks as webhooks_in_memory
 
@@ -70,6 +70,7 @@ class Door:
     bell: Bell
     probes: list[ProbeView]
     dead_letters: MemoryDeadLetters
+    services: MemoryServices
     organization: UUID = field(default_factory=uuid7)
     party: UUID = field(default_factory=uuid7)
 
@@ -148,7 +149,7 @@ async def open_door(
     clock, feed, second_bell = SystemClock(), MemoryFeed(), Bell()
     hub = Hub(feed, store, clock, second_bell, beat=beat)
     waiting, webhooks = WaitingRoom(store, clock, bell), webhooks or webhooks_in_memory(clock)
-    dead_letters = MemoryDeadLetters()
+    dead_letters, services = MemoryDeadLetters(), MemoryServices()
     probes = [ProbeView(name="database", ok=True, required=True), ProbeView(name="broker", ok=False, required=False)]
 
     async def readiness() -> list[ProbeView]:
@@ -164,6 +165,7 @@ async def open_door(
         waiting=waiting,
         webhooks=webhooks,
         dead_letters=dead_letters,
+        services=services,
         streams=Streams(hub, feed, TicketOffice(MemoryTickets(), clock)),
         readiness=readiness,
         sealing_document=SEALING,
@@ -176,8 +178,22 @@ async def open_door(
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with aiohttp.ClientSession() as session:
-            everything = store, directory, dispatcher, waiting, webhooks, feed, hub, bell, probes, dead_letters
-            yield Door(session, address, key, *everything)
+            yield Door(
+                session,
+                address,
+                key,
+                store,
+                directory,
+                dispatcher,
+                waiting,
+                webhooks,
+                feed,
+                hub,
+                bell,
+                probes,
+                dead_letters,
+                services,
+            )
     finally:
         stopping.set()
         await serving

@@ -8,7 +8,7 @@ from uuid import UUID
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.directory import Organization, Party, PartyKind
 from schemas.messages import UploadRef
-from tests.integration.storehouse import Storehouse, postponed
+from tests.integration.storehouse import AWAY, Storehouse, postponed
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,19 @@ async def fail(house: Storehouse, *refs: UploadRef, times: int = 3, at: str = "s
         await house.forward.settle([postponed(ref, 0, at) for ref in current])
         current = [await at_present(house, ref) for ref in current]
     return list(current)
+
+
+async def leave_alone(house: Storehouse, *names: str, seconds: float = 3600.0, rate: float = 1000.0) -> None:
+    """Nobody uses these services for so long."""
+    await house.services.register(dict.fromkeys(names, rate))
+    for name in names:
+        await house.services.opened(name, seconds=seconds, problem=AWAY, probe=None)
+
+
+async def held(house: Storehouse, *refs: UploadRef) -> list[UploadRef]:
+    """They come to forward, and find their service left alone."""
+    assert await house.forward.load(refs) == []
+    return [await at_present(house, ref) for ref in refs]
 
 
 async def several(house: Storehouse, count: int) -> list[UploadRef]:

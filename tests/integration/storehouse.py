@@ -32,6 +32,7 @@ from certpipe.store.intake import StoreIntake
 from certpipe.store.ledgers import EncryptLedger, ForwardLedger, PersistLedger, ValidateLedger
 from certpipe.store.migrate import migrate
 from certpipe.store.removal import StoreRemovals
+from certpipe.store.services import StoreServices
 from certpipe.store.statuses import StoreStatuses
 from schemas.base import Kind
 from schemas.messages import UploadRef
@@ -61,6 +62,7 @@ class Storehouse:
         self.directory = StoreDirectory(self.database)
         self.statuses = StoreStatuses(self.database)
         self.removals = StoreRemovals(self.database, self.hinter)
+        self.services = StoreServices(self.database)
         self.validate = ValidateLedger(self.database, self.hinter)
         self.encrypt = EncryptLedger(self.database, self.hinter)
         self.persist = PersistLedger(self.database, self.hinter)

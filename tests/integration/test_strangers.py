@@ -36,7 +36,7 @@ RECEIVER = "http://127.0.0.1:9/hook"
 WEBHOOKS = {"CERTPIPE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
 NO_READING = {"/v1/uploads", "/v1/checks"}
 # They do not end: what is told on them to whom, their own tests say.
-OPERATORS = {path for _, path in OWN if path.startswith("/v1/dead")}
+OPERATORS = {path for _, path in OWN if path.startswith(("/v1/dead", "/v1/services"))}
 STREAMS = {"/v1/events", "/v1/events/ticket"}
 
 
@@ -210,9 +210,10 @@ async def test_every_route_is_walked() -> None:
 async def test_what_is_for_operators_is_refused_before_anything_is_looked_up(
     world: World, method: str, path: str
 ) -> None:
-    options: dict[str, Any] = {"json": {}} if method == "POST" else {}
     for number in ("1", "999999"):
-        status, text = await world.asks(method, path.format(letter=number), **options)
+        status, text = await world.asks(
+            method, path.format(letter=number, service=f"sw-{number}"), **({"json": {}} if method == "POST" else {})
+        )
         assert (status, json.loads(text)["code"]) == (403, "forbidden")
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "webhooks": Entry("certpipe.cli.webhooks:app", "Webhook endpoints, their deliveries, and a trial of a receiver."),
     "listen": Entry("certpipe.cli.listen:listen", "Print events as they happen, and post them to your receiver."),
     "dead": Entry("certpipe.cli.dead:app", "Dead letters: what failed, or could not be delivered. For operators."),
+    "services": Entry("certpipe.cli.pacs:app", "The PACs' services: used, or left alone. For operators."),
     "token": Entry("certpipe.cli.token:token", "Issue a development token."),
     "keys": Entry("certpipe.cli.keys:app", "The key files: make them, list them."),
     "migrate": Entry("certpipe.cli.migrate:migrate", "Bring the database's schema up to date."),

@@ -49,7 +49,7 @@ def open_connectors(
         clock=clock,
         timeout=timeout,
     )
-    return MappingProxyType({name: connector(session) for name, connector in CONNECTORS.items()})
+    return MappingProxyType({name: connector(session.for_one_service()) for name, connector in CONNECTORS.items()})
 
 
 __all__ = ["CONNECTORS", "Credentials", "open_connectors", "open_http"]

@@ -115,7 +115,10 @@ class Encrypted:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Out of persist, In of forward. `open_intents`: destinations that may have got it already."""
+    """Out of persist, In of forward. `open_intents`: destinations that may have got it already.
+
+    `probes`: services that are left alone by all uploads but this one.
+    """
 
     ref: UploadRef
     organization_id: UUID
@@ -123,6 +126,7 @@ class Stored:
     facts: CertificateFacts
     parts: tuple[WrappedPart, ...]
     open_intents: frozenset[str] = frozenset()
+    probes: frozenset[str] = frozenset()
 
     @property
     def binding(self) -> PartBinding:

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from certpipe.core.ports.dead import DeadLetters
 from certpipe.core.ports.directory import Directory
 from certpipe.core.ports.doors import Removals, Statuses
+from certpipe.core.ports.services import ServiceDesk
 from certpipe.ingress.admission import BytesInFlight
 from certpipe.ingress.auth import Authenticator
 from certpipe.ingress.bodies import SECONDS_FOR_A_BODY, Bodies
@@ -25,6 +26,7 @@ from certpipe.ingress.keys import (
     REMOVALS,
     SEALING_KEYS,
     SERVICE,
+    SERVICES,
     STATUSES,
     STREAMS,
     WAITING,
@@ -52,6 +54,7 @@ def create_app(
     waiting: WaitingRoom,
     webhooks: Webhooks,
     dead_letters: DeadLetters,
+    services: ServiceDesk,
     readiness: Readiness,
     sealing_document: SealingKeysDocument,
     bytes_in_flight: int,
@@ -69,6 +72,7 @@ def create_app(
     app[SERVICE], app[STATUSES], app[DIRECTORY], app[WAITING] = service, statuses, directory, waiting
     app[BODIES] = Bodies(BytesInFlight(bytes_in_flight), seconds=seconds_for_a_body)
     app[REMOVALS], app[WEBHOOKS], app[DEAD_LETTERS] = removals, webhooks, dead_letters
+    app[SERVICES] = services
     if streams is not None:
         app[STREAMS] = streams
         app.on_shutdown.append(_end_streams)

@@ -20,6 +20,7 @@ from certpipe.ingress.problems import (
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA_TYPE,
 )
+from certpipe.ingress.service_examples import SERVICE_EXAMPLES
 from certpipe.ingress.webhook_examples import WEBHOOK_EXAMPLES
 from certpipe.sat.problems import problem
 from schemas.base import Kind
@@ -78,6 +79,7 @@ EXAMPLES: Mapping[type[BaseModel], BaseModel] = MappingProxyType(
         UploadReply: UploadReply(accepted=True, upload_id=_UPLOAD),
         **WEBHOOK_EXAMPLES,
         **DEAD_EXAMPLES,
+        **SERVICE_EXAMPLES,
     }
 )
 PROBLEMS: Mapping[int, Problem] = MappingProxyType(

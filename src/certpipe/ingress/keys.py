@@ -11,6 +11,7 @@ from certpipe.core.ports.dead import DeadLetters
 from certpipe.core.ports.directory import Directory
 from certpipe.core.ports.doors import Removals, Statuses
 from certpipe.core.ports.events import Feed
+from certpipe.core.ports.services import ServiceDesk
 from certpipe.core.ports.webhooks import AddressGuard, Endpoints, EndpointSealer
 from certpipe.ingress.bodies import Bodies
 from certpipe.ingress.intake import IntakeService
@@ -46,6 +47,7 @@ class Streams:
 
 
 SERVICE = web.AppKey("service", IntakeService)
+SERVICES = web.AppKey("services", ServiceDesk)
 STATUSES = web.AppKey("statuses", Statuses)
 DIRECTORY = web.AppKey("directory", Directory)
 REMOVALS = web.AppKey("removals", Removals)

@@ -18,6 +18,7 @@ from certpipe.ingress.organizations import USER_PATTERN
 from certpipe.ingress.route import TICKET, Answer, Route
 from schemas.base import Kind
 from schemas.directory import RFC_PATTERN
+from schemas.services import SERVICE_PATTERN
 from schemas.status import ProblemDocument
 from schemas.webhooks import MOST_PLACE
 
@@ -37,6 +38,7 @@ _IN_PATH: dict[str, dict[str, Any]] = {
     "id": {"type": "string", "format": "uuid"},
     "user": {"type": "string", "pattern": f"^{USER_PATTERN}$"},
     "delivery": {"type": "integer", "minimum": 1, "maximum": MOST_PLACE},
+    "service": {"type": "string", "pattern": f"^{SERVICE_PATTERN}$"},
     "letter": {"type": "integer", "minimum": 1, "maximum": MOST_PLACE},
 }
 _FIELDS: dict[str, dict[str, Any]] = {

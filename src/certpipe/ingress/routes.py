@@ -8,6 +8,7 @@ from certpipe.ingress.event_routes import EVENT_ROUTES
 from certpipe.ingress.parameters import BODY, LIMIT, ORGANIZATION, UUID_SCHEMA
 from certpipe.ingress.prefer import MOST_SECONDS
 from certpipe.ingress.route import Answer, Parameter, Route
+from certpipe.ingress.service_routes import SERVICE_ROUTES
 from certpipe.ingress.submission import CHECK_FIELDS, UPLOAD_FIELDS
 from certpipe.ingress.webhook_routes import WEBHOOK_ROUTES
 from schemas.directory import (
@@ -186,6 +187,7 @@ ROUTES: tuple[Route, ...] = (
     *WEBHOOK_ROUTES,
     *EVENT_ROUTES,
     *DEAD_ROUTES,
+    *SERVICE_ROUTES,
     Route(
         "GET",
         "/v1/sealing-keys",

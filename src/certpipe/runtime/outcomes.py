@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from certpipe.core.errors import Rejected, Unavailable, Uncertain, place
-from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Refused
+from certpipe.core.errors import Barred, Rejected, Unavailable, Uncertain, place
+from certpipe.core.ports.runtime import Advanced, Held, Outcome, Parked, Postponed, Refused
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.retry import Backoff
 from schemas.messages import UploadRef
@@ -42,11 +42,11 @@ def outcome_of(ref: UploadRef, tries: Tries, result: Out | BaseException, policy
             return Parked(ref, no.problems[0], no.destination)
         case Rejected() as no:
             return Refused(ref, no.problems, facts=no.facts, warnings=no.warnings, destination=no.destination)
-        case Unavailable() as away:
-            delay = policy.away.delay(tries.all, at_least=away.retry_after)
-            return _again(ref, away.problems[0], delay, away.destination)
-        case Uncertain() as unknown:
-            return _again(ref, unknown.problems[0], policy.away.delay(tries.all), unknown.destination)
+        case Barred() as barred:
+            return Held(ref, barred.delay)
+        case Unavailable() | Uncertain() as away:
+            asked = away.retry_after if isinstance(away, Unavailable) else None
+            return _again(ref, away.problems[0], policy.away.delay(tries.all, at_least=asked), away.destination)
         case BaseException() as defect:
             # The text of an unknown exception may quote anything; its type and place may be told.
             log.error("defect in a stage", extra={"upload_id": str(ref.id), "defect": place(defect)})

@@ -48,6 +48,7 @@ class Sweeper:
         """True when there may be more. Nothing is leased while the broker is away, so nothing is late after."""
         if not self._publisher.ready:
             return False
+        await self._backlog.release()
         due = await self._backlog.due(BATCH)
         rounds = [self._dispatcher.dispatch(stage, refs) for stage, refs in due.items() if refs]
         await asyncio.gather(*rounds)

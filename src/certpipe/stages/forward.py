@@ -6,6 +6,7 @@ from certpipe.core.bundle import Bundle
 from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ports.connector import Connector
 from certpipe.core.ports.custody import Unwrapper
+from certpipe.core.ports.services import Gate
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.uploads import Forwarded, Receipt, Stored
 from schemas.status import Actor
@@ -29,11 +30,12 @@ class Forward:
     """Hand the certificate to every destination that takes its kind, once each.
 
     The intent to send is on record before this runs. Where an earlier intent is open, or an answer was lost, it looks
-    at the destination before it sends again.
+    at the destination before it sends again. A destination whose gate is shut gets nothing.
     """
 
     unwrapper: Unwrapper
     connectors: Mapping[str, Connector]
+    gates: Mapping[str, Gate]
 
     async def __call__(self, upload: Stored) -> Forwarded:
         kind = upload.facts.kind
@@ -42,13 +44,16 @@ class Forward:
         destinations = [connector for connector in self.connectors.values() if connector.takes(kind)]
         if not destinations:
             raise Unavailable(NO_DESTINATION)
+        for connector in destinations:
+            self.gates[connector.name].check(probe=connector.name in upload.probes)
         bundle = await self.unwrapper.unwrap(upload.parts, upload.binding)
         receipts = [await self._hand_over(connector, bundle, upload) for connector in destinations]
         return Forwarded(ref=upload.ref, receipts=tuple(receipts))
 
     async def _hand_over(self, connector: Connector, bundle: Bundle, upload: Stored) -> Receipt:
+        gate, probe = self.gates[connector.name], connector.name in upload.probes
         try:
-            return await self._once(connector, bundle, upload)
+            return await gate.through(lambda: self._once(connector, bundle, upload), upload.ref.id, probe=probe)
         except CertpipeError as error:
             error.destination = connector.name
             raise

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from certpipe.core.breaker import BreakerRules
 from certpipe.core.clock import Clock
 from certpipe.core.errors import Unavailable
 from certpipe.core.states import WAITS_FOR
@@ -17,6 +18,7 @@ from schemas.messages import UploadRef
 from schemas.status import Stage, State
 
 _SQL = queries("backlog")
+_SERVICES = queries("services")
 _FLUSH_AFTER = 0.5
 _SLICE = 5000
 _FRESH = timedelta(seconds=1)
@@ -66,13 +68,17 @@ class StoreBacklog:
         total = int(row["due"])
         while made_due := await self._database.fetch(_SQL["redrive"], row["now"], _SLICE):
             total += len(made_due)
-        return total
+        return total + await self._release_all()
 
     async def depth(self) -> int:
         return sum((await self._depths()).values())
 
     async def depth_of(self, organization_id: UUID) -> int:
         return (await self._depths()).get(organization_id, 0)
+
+    async def release(self) -> None:
+        await self._database.execute(_SERVICES["probe"], BreakerRules().probe)
+        await self._database.execute(_SERVICES["release"], _SLICE)
 
     async def sweep(self) -> None:
         await self._database.execute(_SQL["sweep_checks"])
@@ -90,6 +96,14 @@ class StoreBacklog:
                 rows = await self._database.fetch(_SQL["depth"])
                 self._counted = now, {row["organization_id"]: int(row["depth"]) for row in rows}
             return self._counted[1]
+
+    async def _release_all(self) -> int:
+        """Let go what waits for a service, once: who still has to wait is held again."""
+        total, last = 0, UUID(int=0)
+        while held := await self._database.fetch(_SERVICES["release_all"], last, _SLICE):
+            total += len(held)
+            last = max(row["id"] for row in held)
+        return total
 
     async def _flush_later(self) -> None:
         try:

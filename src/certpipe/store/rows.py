@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar, assert_never
 from uuid import UUID
 
-from certpipe.core.ports.runtime import Advanced, Outcome, Parked, Postponed, Refused
+from certpipe.core.ports.runtime import Advanced, Held, Outcome, Parked, Postponed, Refused, Settled
 from certpipe.core.states import WAITS_FOR
 from certpipe.core.uploads import Encrypted, Forwarded, Validated
 from certpipe.store.documents import facts_text, problems_text
@@ -46,8 +46,12 @@ NEXT = {
 
 
 def columns(stage: Stage, outcomes: Sequence[Outcome[Out]]) -> Sequence[Sequence[object]]:
-    """The eleven columns of `queries/settle.sql`. Of two outcomes for one upload the first counts."""
-    rows = {outcome.ref.id: _row(stage, outcome) for outcome in reversed(outcomes)}
+    """The eleven columns of `queries/settle.sql`. Of two outcomes for one upload the first counts.
+
+    What is held has no row here: it changes nothing that these tell of.
+    """
+    settled = [outcome for outcome in reversed(outcomes) if not isinstance(outcome, Held)]
+    rows = {outcome.ref.id: _row(stage, outcome) for outcome in settled}
     return list(zip(*rows.values(), strict=True))
 
 
@@ -56,7 +60,7 @@ def pairs(refs: Sequence[UploadRef]) -> tuple[list[UUID], list[int]]:
     return [ref.id for ref in refs], [ref.epoch for ref in refs]
 
 
-def _row(stage: Stage, outcome: Outcome[Out]) -> Row:
+def _row(stage: Stage, outcome: Settled[Out]) -> Row:
     ref = outcome.ref
     match outcome:
         case Advanced(out=out):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from certpipe.core.ports.runtime import Outcome
+from certpipe.core.ports.runtime import Held, Outcome
 from certpipe.core.states import WAITS_FOR
 from certpipe.store.database import Database, Record
 from certpipe.store.hinting import Hinter
 from certpipe.store.named import queries
-from certpipe.store.rows import NEXT, STATE_OF, columns
+from certpipe.store.rows import NEXT, STATE_OF, columns, pairs
 from schemas.messages import UploadRef
 from schemas.status import Stage
 
@@ -25,10 +25,17 @@ def arguments(stage: Stage, outcomes: Sequence[Outcome[Out]]) -> Sequence[object
 async def settle(
     database: Database, hinter: Hinter, stage: Stage, outcomes: Sequence[Outcome[Out]], *more: object
 ) -> Sequence[UploadRef]:
-    """Settle in one statement, which is one durable transaction and one round trip."""
-    if not outcomes:
+    """Settle in one statement, which is one durable transaction and one round trip.
+
+    What is held is put off apart: it changes no state, and putting it off again changes nothing.
+    """
+    if held := [outcome for outcome in outcomes if isinstance(outcome, Held)]:
+        ids, epochs = pairs([outcome.ref for outcome in held])
+        await database.execute(SETTLE["put_off"], STATE_OF[stage], ids, epochs, [outcome.delay for outcome in held])
+    others = [outcome for outcome in outcomes if not isinstance(outcome, Held)]
+    if not others:
         return ()
-    moved = await database.fetch(SETTLE[f"settle_{stage}"], *arguments(stage, outcomes), *more)
+    moved = await database.fetch(SETTLE[f"settle_{stage}"], *arguments(stage, others), *more)
     return following(stage, moved, hinter)
 
 

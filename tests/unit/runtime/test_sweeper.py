@@ -14,6 +14,10 @@ from tests.unit.runtime.test_worker import Dispatcher
 class Backlog:
     def __init__(self, *rounds: Mapping[Stage, Sequence[UploadRef]] | Exception) -> None:
         self.rounds, self.asked, self.drained = list(rounds), 0, asyncio.Event()
+        self.released = 0
+
+    async def release(self) -> None:
+        self.released += 1
 
     async def due(self, _limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
         self.asked += 1
@@ -42,6 +46,12 @@ async def test_what_is_due_is_dispatched_to_its_stage() -> None:
     one, two = ref(), ref(3)
     dispatcher = await sweep(Backlog({Stage.VALIDATE: [one], Stage.FORWARD: [two]}), Publisher(), Clock())
     assert dispatcher.refs == [(Stage.VALIDATE, one), (Stage.FORWARD, two)]
+
+
+async def test_what_waits_for_a_service_is_let_go_before_what_is_due_is_looked_for() -> None:
+    backlog = Backlog({}, {})
+    await sweep(backlog, Publisher(), Clock())
+    assert backlog.released == backlog.asked > 0
 
 
 async def test_a_full_batch_is_followed_by_the_next_without_waiting() -> None:

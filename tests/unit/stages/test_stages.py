@@ -1,18 +1,20 @@
 """The four stages, one upload at a time, with real keys in memory."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from certpipe.core.bundle import Bundle
 from certpipe.core.clock import SystemClock
-from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
+from certpipe.core.errors import Barred, CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ids import uuid7
+from certpipe.core.ports.connector import Connector
 from certpipe.core.ports.runtime import Run
 from certpipe.core.problems import Problem
 from certpipe.core.uploads import BoxBinding, Encrypted, Part, Receipt, Received, Stored, Validated
@@ -99,13 +101,33 @@ def answered(answer: T | CertpipeError) -> T:
 RECEIPT = Receipt("pac", NOW, "answer", "ref")
 
 
+class Way:
+    """A gate that lets all through, or is shut; it remembers who came, and as what."""
+
+    def __init__(self, *, shut: bool = False) -> None:
+        self.shut = shut
+        self.came: list[tuple[UUID, bool]] = []
+
+    def check(self, *, probe: bool) -> None:
+        if self.shut and not probe:
+            raise Barred(AWAY, delay=1.0)
+
+    async def through(self, hand_over: Callable[[], Awaitable[T]], upload: UUID, *, probe: bool) -> T:
+        self.came.append((upload, probe))
+        return await hand_over()
+
+
+def forwarding(connectors: Mapping[str, Connector], gates: Mapping[str, Way] | None = None) -> Forward:
+    return Forward(EnvelopeUnwrapper(PROVIDER), connectors, gates or {name: Way() for name in connectors})
+
+
 async def stored(validate: Validate, csd: Bundle) -> Stored:
     return await Persist()(await encrypted(await validate(received(csd))))
 
 
 async def test_a_bundle_comes_out_at_the_destination_byte_for_byte(validate: Validate, csd: Bundle) -> None:
     destination = Destination(sends=[RECEIPT])
-    forward = Forward(EnvelopeUnwrapper(PROVIDER), {"pac": destination})
+    forward = forwarding({"pac": destination})
     done = await forward(await stored(validate, csd))
     assert done.receipts == (RECEIPT,)
     assert destination.got is not None
@@ -162,20 +184,20 @@ async def test_every_part_has_a_data_key_of_its_own(validate: Validate, csd: Bun
 async def test_an_open_intent_is_looked_up_before_anything_is_sent(validate: Validate, csd: Bundle) -> None:
     upload = replace(await stored(validate, csd), open_intents=frozenset({"pac"}))
     found = Destination(finds=[RECEIPT])
-    await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": found})(upload)
+    await forwarding({"pac": found})(upload)
     assert found.asked == ["find"]
     absent = Destination(finds=[None], sends=[RECEIPT])
-    await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": absent})(upload)
+    await forwarding({"pac": absent})(upload)
     assert absent.asked == ["find", "send"]
 
 
 async def test_a_lost_answer_is_looked_up_and_never_sent_again_blindly(validate: Validate, csd: Bundle) -> None:
     upload = await stored(validate, csd)
     arrived = Destination(sends=[Uncertain(AWAY)], finds=[RECEIPT])
-    assert (await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": arrived})(upload)).receipts == (RECEIPT,)
+    assert (await forwarding({"pac": arrived})(upload)).receipts == (RECEIPT,)
     lost = Destination(sends=[Uncertain(AWAY)], finds=[None])
     with pytest.raises(Uncertain):
-        await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": lost})(upload)
+        await forwarding({"pac": lost})(upload)
     assert lost.asked == ["send", "find"]
 
 
@@ -185,7 +207,7 @@ async def test_whatever_a_destination_raises_is_told_with_its_name(
 ) -> None:
     connectors = {"good": Destination("good", sends=[RECEIPT]), "bad": Destination("bad", sends=[no], finds=[None])}
     with pytest.raises(type(no)) as told:
-        await Forward(EnvelopeUnwrapper(PROVIDER), connectors)(await stored(validate, csd))
+        await forwarding(connectors)(await stored(validate, csd))
     assert told.value.destination == "bad"
 
 
@@ -194,14 +216,14 @@ async def test_a_destination_that_cannot_be_looked_at_is_told_of_too(validate: V
     for sends in ([], [Uncertain(AWAY)]):
         blind = Destination(sends=sends, finds=[Unavailable(AWAY)])
         with pytest.raises(Unavailable) as told:
-            await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": blind})(upload)
+            await forwarding({"pac": blind})(upload)
         assert told.value.destination == "pac"
         upload = replace(upload, open_intents=frozenset())
 
 
 async def test_without_a_destination_the_upload_waits_for_the_operator(validate: Validate, csd: Bundle) -> None:
     with pytest.raises(Unavailable) as away:
-        await Forward(EnvelopeUnwrapper(PROVIDER), {})(await stored(validate, csd))
+        await forwarding({})(await stored(validate, csd))
     assert away.value.problems[0].code == "no_destination"
     assert away.value.destination is None
 
@@ -216,5 +238,19 @@ async def test_a_provider_that_quotes_our_request_does_not_make_us_tell_its_secr
     quoted = f"bad request: {base64.b64encode(csd.private_key).decode()} with {csd.password}, folio 12345"
     no = Rejected(replace(AWAY, provider_message=quoted))
     with pytest.raises(Rejected) as told:
-        await Forward(EnvelopeUnwrapper(PROVIDER), {"pac": Destination(sends=[no])})(await stored(validate, csd))
+        await forwarding({"pac": Destination(sends=[no])})(await stored(validate, csd))
     assert told.value.problems[0].provider_message == "bad request: […] with […], folio 12345"
+
+
+async def test_nothing_is_unwrapped_or_sent_while_a_destination_is_shut_but_for_its_probe(
+    validate: Validate, csd: Bundle
+) -> None:
+    upload, destination, way = await stored(validate, csd), Destination(sends=[RECEIPT]), Way(shut=True)
+    forward = forwarding({"pac": destination}, {"pac": way})
+    broken = replace(upload, parts=upload.parts[:1])  # would be found out by unwrapping it
+    with pytest.raises(Barred):
+        await forward(broken)
+    assert (destination.asked, way.came) == ([], [])
+    done = await forward(replace(upload, probes=frozenset({"pac"})))
+    assert done.receipts == (RECEIPT,)
+    assert way.came == [(upload.ref.id, True)]

@@ -1,16 +1,20 @@
 """One account at SW: its addresses, its token, its one connection pool."""
 
+import copy
 from datetime import datetime
 from http import HTTPStatus
+from typing import Self
 
 import aiohttp
 from yarl import URL
 
 from certpipe.connectors.sw import problems
 from certpipe.connectors.sw.answers import Answer, spoken
-from certpipe.connectors.sw.tokens import Credentials, Token, Tokens
+from certpipe.connectors.sw.tokens import REMEMBER_REFUSAL, Credentials, Token, Tokens
 from certpipe.connectors.sw.transport import Transport
 from certpipe.core.clock import Clock
+from certpipe.core.errors import AccountRefused
+from certpipe.core.problems import Problem
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds for one exchange, from asking for a connection to the last byte of the answer."""
@@ -41,6 +45,11 @@ class SwSession:
         self._clock = clock
         self._transport = Transport(http, timeout=timeout)
         self._tokens = Tokens(self.services, credentials, self._transport, clock)
+        self._refused: tuple[datetime, Problem] | None = None
+
+    def for_one_service(self) -> Self:
+        """The same account, for one of its services: what that one refuses is held against no other."""
+        return copy.copy(self)  # it is made before anything was refused
 
     def now(self) -> datetime:
         """The present instant."""
@@ -55,16 +64,32 @@ class SwSession:
         return await self._authorized(method, url, None)
 
     async def _authorized(self, method: str, url: URL, body: bytes | None) -> Answer:
-        """A 401 is answered with one new token and one repetition: it says that nothing was done."""
+        """A 401 is answered with one new token and one repetition: it says that nothing was done.
+
+        A second one is remembered, so that the account is not hammered.
+        """
+        self._raise_if_refused()
         token = await self._tokens.current()
         answer = await self._once(method, url, body, token)
         if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
-        token = await self._tokens.renewed(token)
-        answer = await self._once(method, url, body, token)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise self._tokens.refused(spoken(problems.CREDENTIALS, answer))
-        return answer
+        if (fresh := await self._tokens.renewed(token)) is not None:
+            answer = await self._once(method, url, body, fresh)
+            if answer.status != HTTPStatus.UNAUTHORIZED:
+                return answer
+            self._tokens.forget(fresh)
+        problem = spoken(problems.CREDENTIALS, answer)
+        self._refused = self.now() + REMEMBER_REFUSAL, problem
+        raise AccountRefused(problem, retry_after=REMEMBER_REFUSAL.total_seconds())
+
+    def _raise_if_refused(self) -> None:
+        if self._refused is None:
+            return
+        until, problem = self._refused
+        left = (until - self.now()).total_seconds()
+        if left > 0:
+            raise AccountRefused(problem, retry_after=left)
+        self._refused = None
 
     async def _once(self, method: str, url: URL, body: bytes | None, token: Token) -> Answer:
         headers = {"Authorization": f"Bearer {token.text}"}

@@ -64,14 +64,20 @@ class Tokens:
             return self._token
         return await self._fetch()
 
-    async def renewed(self, rejected: Token) -> Token:
-        """A token other than the rejected one; whoever comes second gets what the first one fetched."""
+    async def renewed(self, rejected: Token) -> Token | None:
+        """A token other than the rejected one; whoever comes second gets what the first one fetched.
+
+        None where there is but one that was given.
+        """
         self._raise_if_refused(self._clock.now())
         if self._token is not None and self._token is not rejected:
             return self._token
-        if self._credentials.token:
-            raise self.refused(problems.CREDENTIALS)
-        return await self._fetch()
+        return None if self._credentials.token else await self._fetch()
+
+    def forget(self, rejected: Token) -> None:
+        """A fresh one was refused, too: the next who asks gets another."""
+        if self._token is rejected and not self._credentials.token:
+            self._token = None
 
     def refused(self, problem: Problem) -> AccountRefused:
         """Remember that the credentials do not work; the error to raise."""

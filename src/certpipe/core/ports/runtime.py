@@ -56,6 +56,14 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Not its turn: look again in `delay` seconds. No attempt, no event, and the epoch stays."""
+
+    ref: UploadRef
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
 class Parked:
     """The end `failed`: every retry is used up, or none could help, and the operator acts."""
 
@@ -64,7 +72,9 @@ class Parked:
     destination: str | None = None
 
 
-Outcome = Advanced[Out] | Refused | Postponed | Parked
+Settled = Advanced[Out] | Refused | Postponed | Parked
+"""What changes an upload, with an event."""
+Outcome = Settled[Out] | Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,7 @@ class Ledger(Protocol[In, Out]):
         """Those of `refs` that still wait for this stage at that epoch, in one query; the others moved on.
 
         The ledger of forward also records the intent to send, durably, and tells of each upload which intents were
-        open before.
+        open before. It leaves out those that wait for a service that is left alone.
         """
 
     async def settle(self, outcomes: Sequence[Outcome[Out]], /) -> Sequence[UploadRef]:
@@ -120,6 +130,12 @@ class Backlog(Protocol):
 
     async def depth_of(self, organization_id: UUID) -> int:
         """How many of them are this organization's; may be a second old."""
+
+    async def release(self) -> None:
+        """Let uploads go that wait for a service: a probe of one that was left alone, all of one that is used again.
+
+        A closed service gets them no faster than it is used.
+        """
 
     async def sweep(self) -> None:
         """Delete what has had its time: idempotency keys, finished checks, followers of what ended long ago."""

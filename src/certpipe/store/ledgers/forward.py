@@ -1,9 +1,11 @@
 """The ledger of forward."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from certpipe.core.ports.runtime import Advanced, Loaded, Outcome
+from certpipe.core.ports.services import Room
 from certpipe.core.uploads import Forwarded, Stored, WrappedPart
 from certpipe.store.database import Database, Record
 from certpipe.store.documents import facts_of, storable
@@ -27,21 +29,43 @@ class ForwardLedger:
     Attributes:
         destinations: for each kind the names of those that get it. What is loaded may be sent to all of these, so that
             the intent is recorded for each of them first.
+        rooms: how many each destination can be given now; who has none here can be given any number.
     """
 
     database: Database
     hinter: Hinter
     destinations: Mapping[Kind, Sequence[str]]
+    rooms: Mapping[str, Room] = field(default_factory=dict)
 
     async def load(self, refs: Sequence[UploadRef], /) -> Sequence[Loaded[Stored]]:
-        """As the port says. An upload whose certificate was replaced meanwhile ends as `superseded` instead."""
+        """As the port says. An upload whose certificate was replaced meanwhile ends as `superseded` instead.
+
+        What waits for a service, or finds no room at it, waits in the database.
+        """
         wanted = [(kind, name) for kind, names in self.destinations.items() for name in names]
         kinds, names = [kind for kind, _ in wanted], [name for _, name in wanted]
-        rows = await self.database.fetch(_LOAD, *pairs(refs), kinds, names)
+        room = [self.rooms[name].room() if name in self.rooms else len(refs) for name in names]
+        later, between = self._later(names)
+        rows = await self.database.fetch(_LOAD, *pairs(refs), kinds, names, room, later, between)
         loaded = [_loaded(row, parts) for row, parts in with_parts(rows)]
+        full = {str(kind): len(refs) for kind, left in zip(kinds, room, strict=True) if not left}
+        self._promise(Counter(rows[0]["put_off"]) if rows else full)
         if len(loaded) < len(refs):
             self.hinter.hint()
         return loaded
+
+    def _later(self, names: Sequence[str]) -> tuple[Sequence[float], Sequence[float]]:
+        """When those are to come again that find no room: the first of them, and from each to the next."""
+        rooms = [self.rooms.get(name) for name in names]
+        told = [(1.0, 0.0) if room is None else room.put_off() for room in rooms]
+        return [later for later, _ in told], [between for _, between in told]
+
+    def _promise(self, put_off: Mapping[str, int]) -> None:
+        """So many of each kind were put off."""
+        for kind, count in put_off.items():
+            for name in self.destinations[Kind(kind)]:
+                if name in self.rooms:
+                    self.rooms[name].promised(count)
 
     async def settle(self, outcomes: Sequence[Outcome[Forwarded]], /) -> Sequence[UploadRef]:
         return await settle(self.database, self.hinter, Stage.FORWARD, outcomes, *_receipts(outcomes))
@@ -56,6 +80,7 @@ def _loaded(row: Record, parts: tuple[WrappedPart, ...]) -> Loaded[Stored]:
         facts=facts_of(row["facts"]),
         parts=parts,
         open_intents=frozenset(row["open_intents"] or ()),
+        probes=frozenset(row["probes"]),
     )
     return Loaded(upload, ref, row["attempt"], row["defects"])
 

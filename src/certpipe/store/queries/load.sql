@@ -44,8 +44,18 @@ ORDER BY u.id, p.part
 -- While an older upload of the party is being sent, a newer one waits: the older, arriving last, would count there. An
 -- attempt begins with its intent, ends with a change of its row, and takes no two minutes. A removal does not stop an
 -- attempt: what counts then is the last change before the removal's own two.
+-- What a service is left alone by (all but its probe) waits, until the sweeper lets it go, and is not changed, so that no
+-- attempt is burnt; but the first of an organization tells it. Of a kind that $5 leaves no room for, those accepted last
+-- come again later: the first of them after $6 seconds, each other $7 seconds after the one before.
 WITH held AS MATERIALIZED (
-    SELECT u.id, u.kind, u.certificate_id,
+    SELECT u.id, u.kind, u.certificate_id, u.organization_id AS owner, u.attempt, u.accepted_order AS place,
+        (
+            SELECT s.name
+            FROM unnest($3::text[], $4::text[]) AS d (kind, destination)
+            JOIN certpipe.services s ON s.name = d.destination
+            WHERE d.kind = u.kind::text AND s.state <> 'closed' AND NOT (s.state = 'half_open' AND s.probe = u.id)
+            ORDER BY s.name LIMIT 1
+        ) AS shut,
         EXISTS (
             SELECT FROM certpipe.certificates c WHERE c.id = u.certificate_id AND c.replaced_at IS NULL
         ) AS active,
@@ -80,17 +90,62 @@ WITH held AS MATERIALIZED (
 ), told AS (
     INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, stage, attempt)
     SELECT id, epoch, organization_id, 'upload.superseded', 'forward', nullif(attempt, 0) FROM superseded
+), crowd AS MATERIALIZED (
+    SELECT h.id, d.later, d.between,
+        row_number() OVER (PARTITION BY h.kind ORDER BY h.place) - d.room AS beyond
+    FROM held h
+    JOIN (
+        SELECT kind, min(room) AS room, max(later) AS later, max(between) AS between
+        FROM unnest($3::text[], $5::integer[], $6::float8[], $7::float8[]) AS r (kind, room, later, between)
+        GROUP BY kind
+    ) AS d ON d.kind = h.kind::text
+    WHERE h.active AND NOT h.behind AND h.shut IS NULL
+), news AS MATERIALIZED (
+    SELECT DISTINCT ON (h.owner, h.shut) h.id, h.owner, h.shut
+    FROM held h
+    JOIN certpipe.services s ON s.name = h.shut AND s.state = 'open'
+    WHERE h.active
+      AND NOT EXISTS (SELECT FROM certpipe.outages o WHERE o.organization_id = h.owner AND o.destination = h.shut)
+    ORDER BY h.owner, h.shut, h.place
+), locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock(outage)
+    FROM (SELECT hashtextextended(owner::text || shut, 0) AS outage FROM news ORDER BY outage) AS in_order
+), unavailable AS (
+    INSERT INTO certpipe.outages (organization_id, destination)
+    SELECT owner, shut FROM news WHERE (SELECT count(*) FROM locked) > 0
+    ON CONFLICT DO NOTHING
+    RETURNING organization_id AS owner, destination AS shut
 ), waiting AS (
     -- Dispatched already, so that the coming note of its dispatch does not put it off.
     UPDATE certpipe.uploads u
-    SET dispatched_at = now(), due_at = now() + interval '1 second'
+    SET dispatched_at = now(),
+        held_by = h.shut,
+        due_at = CASE
+            WHEN h.shut IS NOT NULL THEN 'infinity'
+            WHEN h.behind THEN now() + interval '1 second'
+            ELSE now() + make_interval(secs => c.later + (c.beyond - 1) * c.between)
+        END,
+        epoch = u.epoch + CASE WHEN n.id IS NULL THEN 0 ELSE 1 END
     FROM held h
-    WHERE u.id = h.id AND h.active AND h.behind
+    LEFT JOIN crowd c ON c.id = h.id AND c.beyond > 0
+    LEFT JOIN (news JOIN unavailable USING (owner, shut)) AS n ON n.id = h.id
+    WHERE u.id = h.id AND h.active AND (h.shut IS NOT NULL OR h.behind OR c.id IS NOT NULL)
+    RETURNING u.id, u.epoch, u.organization_id, u.kind::text AS kind, u.attempt, h.shut,
+        n.id IS NOT NULL AS told, c.id IS NOT NULL AS put_off
+), told_out AS (
+    INSERT INTO certpipe.events (
+        subject_id, sequence, organization_id, type, stage, code, attempt, destination, problems
+    )
+    SELECT w.id, w.epoch, w.organization_id, 'destination.unavailable', 'forward', s.code, nullif(w.attempt, 0), s.name,
+        s.problems
+    FROM waiting w
+    JOIN certpipe.services s ON s.name = w.shut
+    WHERE w.told
 ), wanted AS MATERIALIZED (
     SELECT h.id, d.destination
     FROM held h
     JOIN unnest($3::text[], $4::text[]) AS d (kind, destination) ON d.kind = h.kind::text
-    WHERE h.active AND NOT h.behind
+    WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w)
 ), intended AS (
     INSERT INTO certpipe.handoffs AS f (upload_id, destination)
     SELECT id, destination FROM wanted
@@ -100,11 +155,13 @@ WITH held AS MATERIALIZED (
     SELECT upload_id AS id, array_agg(destination) AS destinations FROM intended WHERE open GROUP BY upload_id
 )
 SELECT u.id, u.epoch, u.attempt, u.organization_id, u.certificate_id, u.facts, b.destinations AS open_intents,
+    ARRAY(SELECT s.name FROM certpipe.services s WHERE s.probe = u.id AND s.state = 'half_open') AS probes,
+    ARRAY(SELECT w.kind FROM waiting w WHERE w.put_off) AS put_off,
     p.part, p.version, p.ciphertext, p.nonce, p.commitment, p.wrapped_key, p.key_id, p.key_version,
 -- with: defects
 FROM held h
 JOIN certpipe.uploads u ON u.id = h.id
 JOIN certpipe.parts p ON p.certificate_id = h.certificate_id
 LEFT JOIN before b ON b.id = h.id
-WHERE h.active AND NOT h.behind
+WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w)
 ORDER BY u.id, p.part

@@ -49,10 +49,10 @@ ranked AS (
 ),
 
 -- name: by_destination
--- What an outcome says of the destinations. One that has answered an upload, with yes or no, is recovered if it was
--- out. One that has failed an upload three times on end is out, unless it answered another of this batch. Of several
--- uploads that tell the same the first accepted is told of. Whoever changes an outage takes its lock first, all of them
--- in one order, and then finds what the one before it left; where nothing changes, which is nearly always, none is taken.
+-- What an outcome says of the destinations: one that has answered an upload, with yes or no, is recovered if it was out
+-- (loading sets it out). Of several uploads that tell the same the first accepted is told of. Whoever changes an outage
+-- takes its lock first, all of them in one order, and then finds what the one before it left; where nothing changes,
+-- which is nearly always, none is taken.
 answering AS MATERIALIZED (
     SELECT DISTINCT ON (o.organization_id, o.destination) h.id, h.owner, o.destination
     FROM held h
@@ -60,50 +60,16 @@ answering AS MATERIALIZED (
     JOIN certpipe.outages o ON o.organization_id = h.owner AND o.destination = d.destination
     WHERE h.next IN ('forwarded', 'rejected')
     ORDER BY o.organization_id, o.destination, h.place
-), failing AS MATERIALIZED (
-    SELECT DISTINCT ON (h.owner, d.destination) h.id, h.owner, d.destination
-    FROM held h
-    CROSS JOIN LATERAL jsonb_array_elements_text(h.destinations) AS d (destination)
-    WHERE h.next IN ('stored', 'failed')
-      AND h.attempt >= 2
-      AND (
-          SELECT count(*)
-          FROM certpipe.events e
-          WHERE e.subject_id = h.id AND e.sequence > h.epoch - 2
-            AND e.type = 'upload.retried' AND e.destination = d.destination
-      ) = 2
-      AND NOT EXISTS (
-          SELECT FROM certpipe.outages o WHERE o.organization_id = h.owner AND o.destination = d.destination
-      )
-      AND NOT EXISTS (
-          SELECT
-          FROM held other
-          WHERE other.next IN ('forwarded', 'rejected') AND other.owner = h.owner AND other.destinations ? d.destination
-      )
-    ORDER BY h.owner, d.destination, h.place
 ), locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(outage)
     FROM (
-        SELECT hashtextextended(owner::text || destination, 0) AS outage
-        FROM (SELECT owner, destination FROM answering UNION SELECT owner, destination FROM failing) AS changing
-        ORDER BY outage
+        SELECT hashtextextended(owner::text || destination, 0) AS outage FROM answering ORDER BY outage
     ) AS in_order
-), recovered AS (
+), news AS (
     DELETE FROM certpipe.outages o
     USING answering a
     WHERE o.organization_id = a.owner AND o.destination = a.destination AND (SELECT count(*) FROM locked) > 0
     RETURNING a.id, a.destination
-), unavailable AS (
-    INSERT INTO certpipe.outages (organization_id, destination)
-    SELECT owner, destination FROM failing WHERE (SELECT count(*) FROM locked) > 0
-    ON CONFLICT DO NOTHING
-    RETURNING organization_id AS owner, destination
-), news AS MATERIALIZED (
-    SELECT id, 'destination.recovered' AS type, destination FROM recovered
-    UNION ALL
-    SELECT f.id, 'destination.unavailable', f.destination
-    FROM unavailable
-    JOIN failing f USING (owner, destination)
 ), judged AS (
     SELECT h.*, NULL::uuid AS replaces,
         CASE WHEN h.next IN ('forwarded', 'rejected') THEN coalesce(jsonb_array_length(h.destinations), 0) ELSE 0 END
@@ -126,6 +92,7 @@ moved AS (
             ELSE 0
         END,
         dispatched_at = NULL,
+        held_by = NULL,
         due_at = CASE
             WHEN NOT certpipe.ended(j.next, u.is_check) THEN now() + make_interval(secs => coalesce(j.delay, 3))
         END,
@@ -230,12 +197,9 @@ SELECT id, epoch, state::text AS state, is_check FROM moved
         subject_id, sequence, organization_id, type, stage, code, attempt, destination, problems
     )
     SELECT m.id, m.epoch - m.aside + row_number() OVER (PARTITION BY m.id ORDER BY n.destination) - 1, m.organization_id,
-        n.type, $13::text, b.code, b.attempt, n.destination, b.problems
+        'destination.recovered', $13::text, NULL, NULL, n.destination, NULL
     FROM news n
     JOIN moved m ON m.id = n.id
-    LEFT JOIN LATERAL (
-        SELECT m.code, m.attempt, m.new_problems AS problems WHERE n.type = 'destination.unavailable'
-    ) AS b ON true
     UNION ALL
     SELECT m.id, m.epoch - jsonb_array_length(m.destinations) + d.turn - 1, m.organization_id,
         CASE m.state WHEN 'forwarded' THEN 'destination.forwarded' ELSE 'destination.rejected' END,
@@ -253,3 +217,22 @@ SELECT id, epoch, state::text AS state, is_check FROM moved
     SET received_at = excluded.received_at, confirmed_by = excluded.confirmed_by, reference = excluded.reference
 )
 SELECT id, epoch, state::text AS state, is_check FROM moved
+
+-- name: put_off
+-- Not their turn: no attempt, no event. Dispatched already, so that no late note of that puts another time in the place.
+-- The change of the row says that an attempt, whose intent may be on record, is over. What is due at infinity meanwhile
+-- (held, or suspected) is let go by others.
+WITH held AS MATERIALIZED (
+    SELECT u.id, r.delay
+    FROM unnest($2::uuid[], $3::integer[], $4::float8[]) AS r (id, epoch, delay)
+    JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
+    WHERE u.state = $1::text::certpipe.state AND NOT certpipe.ended(u.state, u.is_check)
+    ORDER BY u.id
+    FOR NO KEY UPDATE OF u
+)
+UPDATE certpipe.uploads u
+SET due_at = CASE WHEN u.due_at = 'infinity' THEN u.due_at ELSE now() + make_interval(secs => h.delay) END,
+    dispatched_at = now(),
+    updated_at = now()
+FROM held h
+WHERE u.id = h.id

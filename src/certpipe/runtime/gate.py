@@ -1,0 +1,221 @@
+"""The way to one service of a PAC: in turn, no faster than it may be used, and not at all while it is left alone."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final, TypeVar
+from uuid import UUID
+
+from certpipe.core.breaker import Breaker, BreakerRules, Fault
+from certpipe.core.clock import Clock
+from certpipe.core.errors import AccountRefused, Barred, Rejected, Unavailable, Uncertain
+from certpipe.core.pace import Limits, Pace
+from certpipe.core.ports.services import Services, Standing
+from certpipe.core.problems import Problem
+from schemas.services import ServiceState
+from schemas.status import Actor
+
+T = TypeVar("T")
+log: Final = logging.getLogger(__name__)
+
+MOST_WAIT: Final = 10.0
+MOST_PROBE: Final = 30.0
+MOST_TURN: Final = 80.0
+"""Seconds for one hand-over with its look-ups. With both waits before it, it stays below the two minutes for which an
+older upload of a party that is being sent keeps a newer one back. Of probes, which come every few seconds, few hang."""
+SHUT: Final = Problem(
+    "pac_paused",
+    "El servicio del PAC está en pausa; el envío espera sin gastar intentos",
+    "The PAC's service is left alone for now; the upload waits and burns no attempt",
+    actor=Actor.PROVIDER,
+    status=503,
+)
+OVERTIME: Final = Problem(
+    "pac_overtime",
+    "El PAC tarda demasiado; se consultará antes de intentar de nuevo",
+    "The PAC takes too long; it will be looked up before it is tried again",
+    actor=Actor.PROVIDER,
+    status=503,
+)
+
+
+class ServiceGate:
+    """The port `Gate`, and the port `Room`, for one service in one process.
+
+    What it finds out it tells `services`, so that all processes leave alone what one of them found failing.
+    """
+
+    def __init__(
+        self, name: str, limits: Limits, services: Services, clock: Clock, *, rules: BreakerRules | None = None
+    ) -> None:
+        self.name, self.limits = name, limits
+        self._rules = rules or BreakerRules()
+        self._breaker, self._pace = Breaker(self._rules), Pace(limits)
+        self._services, self._clock = services, clock
+        self._present = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._shut = False
+        self._openings = 0
+        self._turn_of_the_tide = 0
+        self._untold: tuple[float, Problem] | None = None
+
+    def check(self, *, probe: bool) -> None:
+        if self._shut and not probe:
+            raise Barred(SHUT, delay=1.0)
+
+    async def through(self, hand_over: Callable[[], Awaitable[T]], upload: UUID, *, probe: bool) -> T:
+        await self._enter(probe=probe)
+        began, tide = self._now(), self._turn_of_the_tide
+        try:
+            async with asyncio.timeout(MOST_PROBE if probe else MOST_TURN):
+                result = await hand_over()
+        except TimeoutError:
+            failure: Unavailable | Uncertain = Uncertain(OVERTIME)
+        except (Unavailable, Uncertain) as error:
+            failure = error
+        except Rejected:
+            await self._answered(began, tide, probe=probe)
+            raise
+        else:
+            await self._answered(began, tide, probe=probe)
+            return result
+        finally:
+            self._leave()
+        raise await self._failed(failure, upload, tide, probe=probe)
+
+    def room(self) -> int:
+        return self._pace.room(self._present + len(self._waiting))
+
+    def put_off(self) -> tuple[float, float]:
+        return self._pace.put_off(self._now()), self._pace.spacing
+
+    def promised(self, count: int) -> None:
+        self._pace.promise(count)
+
+    async def tell(self) -> None:
+        """Write down that it was opened, where that could not be written before. Raises `Unavailable`."""
+        if self._untold is not None:
+            seconds, problem = self._untold
+            await self._services.opened(self.name, seconds=seconds, problem=problem, probe=None)
+            self._untold = None
+
+    def learn(self, standing: Standing) -> None:
+        """What all processes together know of it. What this one has still to tell is newer."""
+        if self._untold is not None:
+            return
+        self._openings = standing.openings
+        shut = standing.state is not ServiceState.CLOSED
+        if shut and not self._shut:
+            self._close_the_way()
+        elif self._shut and not shut:
+            log.info("used again", extra={"service": self.name})
+            self._shut = False
+            self._turn_of_the_tide += 1
+            self._breaker.reset()
+
+    async def _enter(self, *, probe: bool) -> None:
+        """Wait for the turn; a probe has it at once. Raises `Barred`."""
+        self.check(probe=probe)
+        if self._present < self.limits.at_once or probe:
+            self._present += 1
+        else:
+            await self._queue()
+        wait = 0.0 if probe else self._pace.begin(self._now())
+        try:
+            await self._wait(wait)
+            self.check(probe=probe)
+        except BaseException:
+            self._leave()
+            raise
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > MOST_WAIT:
+            raise Barred(SHUT, delay=seconds)
+        if seconds:
+            await self._clock.wait(seconds)
+
+    async def _queue(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(MOST_WAIT):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._leave()  # it came at the same instant
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise Barred(SHUT, delay=self.put_off()[0]) from None
+            raise
+
+    def _leave(self) -> None:
+        """Give the place to whoever waits longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._present -= 1
+
+    def _close_the_way(self) -> None:
+        self._shut = True
+        self._turn_of_the_tide += 1
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            if not turn.done():
+                turn.set_exception(Barred(SHUT, delay=1.0))
+
+    async def _answered(self, began: float, tide: int, *, probe: bool) -> None:
+        self._pace.took(self._now() - began)
+        if probe:
+            try:
+                await self._services.answered(self.name, enough=self._rules.good)
+            except Unavailable:
+                return  # the next probe will tell
+        elif tide == self._turn_of_the_tide:
+            self._breaker.answered(self._now())
+
+    async def _failed(
+        self, failure: Unavailable | Uncertain, upload: UUID, tide: int, *, probe: bool
+    ) -> Unavailable | Uncertain:
+        """What to raise: a failure of this upload alone, or of the service, which is no attempt."""
+        # What the provider said may be about one upload, and others are told why they wait.
+        fault, problem = fault_of(failure), replace(failure.problems[0], provider_message=None)
+        if not probe:
+            if tide == self._turn_of_the_tide and not self._breaker.failed(fault, upload, self._now()):
+                return failure
+            if tide != self._turn_of_the_tide:
+                return Barred(problem, delay=1.0)
+            self._close_the_way()
+        self._openings += 1
+        asked = failure.retry_after if isinstance(failure, Unavailable) else None
+        seconds = self._rules.open_for(fault, self._openings, asked=asked)
+        log.warning("left alone", extra={"service": self.name, "codes": problem.code, "seconds": round(seconds, 1)})
+        try:
+            if not probe:
+                self._untold = seconds, problem
+                await self.tell()
+            else:
+                await self._services.opened(self.name, seconds=seconds, problem=problem, probe=upload)
+        except Unavailable:
+            pass  # told later; a probe that nobody heard of is given up, and another one follows
+        return Barred(problem, delay=1.0)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def fault_of(failure: Unavailable | Uncertain) -> Fault:
+    """How the service failed."""
+    match failure:
+        case AccountRefused(at_all=True):
+            return Fault.REFUSED
+        case AccountRefused():
+            return Fault.FORBIDDEN
+        case Unavailable(retry_after=asked) if asked is not None:
+            return Fault.ASKED
+        case _:
+            return Fault.AWAY

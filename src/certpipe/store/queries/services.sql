@@ -1,0 +1,146 @@
+-- name: register
+INSERT INTO certpipe.services AS s (name, per_second)
+SELECT * FROM unnest($1::text[], $2::float8[]) AS r (name, per_second)
+ORDER BY name
+ON CONFLICT (name) DO UPDATE SET per_second = excluded.per_second WHERE s.per_second <> excluded.per_second
+
+-- name: standing
+-- What has been well for five minutes was not opened on end.
+SELECT name, state,
+    CASE WHEN state = 'closed' AND since < now() - interval '5 minutes' THEN 0 ELSE openings END AS openings
+FROM certpipe.services
+
+-- name: opened
+-- Whoever comes second opens nothing, but may have been told to wait for longer. A probe counts while it is the one.
+UPDATE certpipe.services
+SET state = 'open',
+    since = CASE WHEN state = 'closed' THEN now() ELSE since END,
+    good = CASE WHEN state = 'closed' THEN 0 ELSE good END,
+    openings = CASE
+        WHEN state = 'open' THEN openings
+        WHEN state = 'closed' AND since < now() - interval '5 minutes' THEN 1
+        ELSE openings + 1
+    END,
+    open_until = CASE
+        WHEN state = 'open' THEN greatest(open_until, now() + make_interval(secs => $2::float8))
+        ELSE now() + make_interval(secs => $2::float8)
+    END,
+    code = $3::text,
+    problems = $4::jsonb,
+    updated_at = now()
+WHERE name = $1::text
+  AND CASE WHEN $5::uuid IS NULL THEN state IN ('closed', 'open') ELSE state = 'half_open' AND probe = $5::uuid END
+
+-- name: answered
+-- Closed after enough of them; or when nothing waits that could be the next.
+UPDATE certpipe.services s
+SET good = good + 1,
+    state = CASE WHEN closes THEN 'closed' ELSE state END,
+    since = CASE WHEN closes THEN now() ELSE since END,
+    released_until = CASE WHEN closes THEN now() ELSE released_until END,
+    probe = CASE WHEN NOT closes THEN probe END,
+    open_until = now(),
+    updated_at = now()
+FROM (
+    SELECT k.name, k.good + 1 >= $2::integer OR (
+        SELECT u.id FROM certpipe.uploads u WHERE u.held_by = k.name AND u.due_at = 'infinity' LIMIT 1
+    ) IS NULL AS closes
+    FROM certpipe.services k
+    WHERE k.name = $1::text
+    FOR NO KEY UPDATE OF k
+) AS l
+WHERE s.name = l.name AND s.state = 'half_open'
+
+-- name: reset
+UPDATE certpipe.services
+SET state = 'closed',
+    since = CASE WHEN state = 'closed' THEN since ELSE now() END,
+    openings = 0,
+    probe = NULL,
+    released_until = CASE WHEN state = 'closed' THEN released_until ELSE now() END,
+    updated_at = now()
+WHERE name = $1::text
+RETURNING name
+
+-- name: shown
+SELECT s.name, s.state, s.since, s.code, s.problems, s.openings,
+    CASE WHEN s.state = 'open' THEN s.open_until END AS until,
+    (SELECT count(*) FROM certpipe.uploads u WHERE u.held_by = s.name AND u.due_at = 'infinity') AS waiting
+FROM certpipe.services s
+ORDER BY s.name
+
+-- name: probe
+-- Where a service was left alone for long enough, or its probe has not ended in time ($1 seconds), the next upload that
+-- waits for it may try: in turn, so that one which always fails is not the only one. Whoever comes second finds it locked.
+WITH over AS MATERIALIZED (
+    SELECT name, probe FROM certpipe.services
+    WHERE state <> 'closed' AND open_until <= now()
+    FOR NO KEY UPDATE SKIP LOCKED
+), chosen AS MATERIALIZED (
+    SELECT o.name, coalesce(
+        (
+            SELECT u.id FROM certpipe.uploads u
+            WHERE u.held_by = o.name AND u.due_at = 'infinity' AND u.id > o.probe ORDER BY u.id LIMIT 1
+        ), (
+            SELECT u.id FROM certpipe.uploads u
+            WHERE u.held_by = o.name AND u.due_at = 'infinity' ORDER BY u.id LIMIT 1
+        )
+    ) AS id
+    FROM over o
+), let_go AS (
+    UPDATE certpipe.uploads u
+    SET due_at = now(), dispatched_at = NULL, held_by = NULL
+    FROM chosen c
+    WHERE u.id = c.id AND u.held_by IS NOT NULL AND NOT certpipe.ended(u.state, u.is_check)
+    RETURNING u.id, c.name
+)
+UPDATE certpipe.services s
+SET state = 'half_open', probe = l.id, open_until = now() + make_interval(secs => $1::float8), updated_at = now()
+FROM let_go l
+WHERE s.name = l.name
+
+-- name: release
+-- A slice of what waits for services that are used again, spread over time as fast as each is used.
+WITH free AS MATERIALIZED (
+    SELECT s.name, s.per_second, greatest(s.released_until, now()) AS begin
+    FROM certpipe.services s
+    WHERE s.state = 'closed' AND s.released_until < now() + interval '2 seconds'
+      AND (SELECT u.id FROM certpipe.uploads u WHERE u.held_by = s.name AND u.due_at = 'infinity' LIMIT 1) IS NOT NULL
+    FOR NO KEY UPDATE OF s SKIP LOCKED
+), slice AS MATERIALIZED (
+    SELECT f.name, w.id,
+        f.begin + make_interval(secs => row_number() OVER (PARTITION BY f.name ORDER BY w.id) / f.per_second) AS due
+    FROM free f
+    CROSS JOIN LATERAL (
+        SELECT u.id FROM certpipe.uploads u
+        WHERE u.held_by = f.name AND u.due_at = 'infinity'
+        ORDER BY u.id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+    ) AS w
+), promised AS (
+    UPDATE certpipe.services s
+    SET released_until = p.until
+    FROM (SELECT name, max(due) AS until FROM slice GROUP BY name) AS p
+    WHERE s.name = p.name
+)
+UPDATE certpipe.uploads u
+SET due_at = l.due, dispatched_at = NULL, held_by = NULL
+FROM slice l
+WHERE u.id = l.id
+RETURNING u.id
+
+-- name: release_all
+-- One slice of what waits for any service, from the upload after $1: whoever still has to wait is held again.
+WITH held AS MATERIALIZED (
+    SELECT u.id FROM certpipe.services s
+    CROSS JOIN LATERAL (
+        SELECT u.id FROM certpipe.uploads u
+        WHERE u.held_by = s.name AND u.due_at = 'infinity' AND u.id > $1
+        ORDER BY u.id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+    ) AS u
+    ORDER BY u.id LIMIT $2
+)
+UPDATE certpipe.uploads u
+SET due_at = now(), dispatched_at = NULL, held_by = NULL
+FROM held h
+WHERE u.id = h.id
+RETURNING u.id

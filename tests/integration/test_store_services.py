@@ -1,0 +1,339 @@
+"""What waits for a service that is left alone waits in the database, and is let go from there."""
+
+import asyncio
+import itertools
+from uuid import UUID
+
+import pytest
+
+from certpipe.core.breaker import BreakerRules
+from certpipe.core.clock import SystemClock
+from certpipe.core.errors import Barred, Unavailable
+from certpipe.core.ids import uuid7
+from certpipe.core.pace import Limits
+from certpipe.core.ports.runtime import Held
+from certpipe.core.ports.services import Standing
+from certpipe.runtime.gate import ServiceGate
+from certpipe.runtime.gatekeeper import Gatekeeper
+from certpipe.store.ledgers import ForwardLedger
+from schemas.base import Kind
+from schemas.messages import UploadRef
+from schemas.services import ServiceState
+from tests.integration.history import at_present, held, leave_alone, several, told_since
+from tests.integration.storehouse import AWAY, Storehouse, forwarded, storehouse
+
+GOOD = BreakerRules().good
+INFINITY = "due_at = 'infinity'"
+
+
+async def let_go(house: Storehouse) -> list[UUID]:
+    """What the sweeper lets go now."""
+    waiting = "SELECT id FROM certpipe.uploads WHERE due_at = 'infinity' AND held_by IS NOT NULL"
+    before = {row["id"] for row in await house.database.fetch(waiting)}
+    await house.backlog.release()
+    after = {row["id"] for row in await house.database.fetch(waiting)}
+    return sorted(before - after)
+
+
+async def give_up_probe(house: Storehouse) -> None:
+    await house.database.execute("UPDATE certpipe.services SET open_until = now() WHERE state = 'half_open'")
+
+
+async def test_uploads_wait_at_infinity_without_any_attempt_while_others_go_on(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        csd, fiel = await several(house, 3), await house.stored(kind=Kind.FIEL)
+        house.forward = ForwardLedger(house.database, house.hinter, {Kind.CSD: ("sw",), Kind.FIEL: ("efisco",)})
+        await leave_alone(house, "sw")
+        loaded = await house.forward.load([*csd, fiel])
+        assert [one.ref for one in loaded] == [fiel]
+        for ref in csd:
+            row = await house.row(ref.id)
+            assert (row["state"], row["attempt"], row["held_by"]) == ("stored", 0, "sw")
+            status = await house.statuses.upload(ref.id, [house.organization.id])
+            assert status is not None
+            assert (status.attempt, status.next_attempt_at) == (0, None)
+        assert await house.count("uploads", INFINITY) == 3
+        assert await house.count("handoffs", "destination = 'sw'") == 0
+        assert await house.backlog.due(100) == {}
+        assert await house.backlog.depth() == 4
+
+
+async def test_a_lazy_note_of_a_dispatch_does_not_let_them_go(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        first, second = await several(house, 2)
+        await leave_alone(house, "sw")
+        await held(house, first, second)
+        await house.backlog.dispatched([first, second, await at_present(house, first)])
+        await house.backlog.close()
+        assert await house.count("uploads", INFINITY) == 2
+
+
+async def test_once_left_alone_for_long_enough_one_at_a_time_tries_it_each_in_turn(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs = await several(house, 3)
+        await leave_alone(house, "sw", seconds=0)
+        refs = await held(house, *refs)
+        tried = []
+        for _ in range(4):
+            (probe,) = await let_go(house)
+            assert await let_go(house) == []
+            tried.append(probe)
+            (loaded,) = await house.forward.load([next(ref for ref in refs if ref.id == probe)])
+            assert loaded.upload.probes == {"sw"}
+            others = [ref for ref in refs if ref.id != probe]
+            assert await house.forward.load(others) == []
+            await house.services.opened("sw", seconds=0, problem=AWAY, probe=probe)
+            assert await house.forward.load([loaded.ref]) == []
+        assert tried == [*sorted(ref.id for ref in refs), min(ref.id for ref in refs)]
+        assert {(await house.row(ref.id))["attempt"] for ref in refs} == {0}
+        (view,) = await house.services.services()
+        assert (view.state, view.openings, view.waiting) == (ServiceState.OPEN, 5, 3)
+
+
+async def test_a_probe_that_nobody_ends_is_given_up_for_the_next(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs = await several(house, 2)
+        await leave_alone(house, "sw", seconds=0)
+        await held(house, *refs)
+        (first,) = await let_go(house)
+        await give_up_probe(house)
+        (second,) = await let_go(house)
+        assert {first, second} == {ref.id for ref in refs}
+        await house.services.opened("sw", seconds=3600, problem=AWAY, probe=first)  # it counts no more
+        assert (await house.services.standing())["sw"].state is ServiceState.HALF_OPEN
+        await house.services.answered("sw", enough=GOOD)
+        assert (await house.services.standing())["sw"].state is ServiceState.CLOSED
+
+
+async def test_it_is_used_again_after_enough_probes_or_when_nothing_waits(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw", seconds=0)
+        await held(house, *await several(house, 4))
+        for state in (ServiceState.HALF_OPEN, ServiceState.CLOSED):
+            assert len(await let_go(house)) == 1
+            await house.services.answered("sw", enough=GOOD)
+            assert (await house.services.standing())["sw"].state is state
+        assert len(await let_go(house)) == 2
+        await leave_alone(house, "efisco", seconds=0)
+        await held(house, await house.stored(kind=Kind.FIEL))
+        await let_go(house)
+        await house.services.answered("efisco", enough=100)
+        assert (await house.services.standing())["efisco"] == Standing(ServiceState.CLOSED, 1)
+
+
+async def test_what_is_let_go_is_spread_as_fast_as_the_service_is_used(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs = await several(house, 12)
+        await leave_alone(house, "sw", rate=5.0)
+        await held(house, *refs)
+        await house.services.reset("sw")
+        assert len(await let_go(house)) == 12
+        times = sorted([(await house.row(ref.id))["due_at"] for ref in refs])
+        apart = [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
+        assert apart == pytest.approx([0.2] * 11, abs=0.001)
+        assert {(await house.row(ref.id))["held_by"] for ref in refs} == {None}
+
+
+async def test_of_a_service_with_much_promised_already_no_more_is_let_go(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw", rate=1.0)
+        await held(house, *await several(house, 5))
+        await house.services.reset("sw")
+        assert len(await let_go(house)) == 5
+        await leave_alone(house, "sw", rate=1.0)
+        await held(house, *await several(house, 1))
+        await house.database.execute("UPDATE certpipe.services SET state = 'closed'")
+        assert await let_go(house) == []
+
+
+async def test_several_sweepers_at_once_let_one_probe_go(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw", seconds=0)
+        await held(house, *await several(house, 8))
+        await asyncio.gather(*(house.backlog.release() for _ in range(6)))
+        assert await house.count("uploads", INFINITY) == 7
+
+
+async def test_a_newer_certificate_ends_the_older_one_that_waited_and_arrives_alone(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        older = await house.stored()
+        await leave_alone(house, "sw")
+        (older,) = await held(house, older)
+        newer = await house.stored()
+        (newer,) = await held(house, newer)
+        await house.services.reset("sw")
+        assert len(await let_go(house)) == 2
+        (loaded,) = await house.forward.load([older, newer])
+        assert loaded.ref == newer
+        assert (await house.row(older.id))["state"] == "superseded"
+
+
+async def test_what_is_removed_while_it_waits_is_not_let_go(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        ref = await house.stored()
+        await leave_alone(house, "sw")
+        await held(house, ref)
+        assert await house.removals.remove(house.party.id, Kind.CSD) is not None
+        await house.services.reset("sw")
+        assert await let_go(house) == []
+        assert await house.backlog.redrive() == 0
+        assert (await house.row(ref.id))["state"] == "superseded"
+
+
+async def test_who_is_put_off_comes_again_without_an_attempt_and_its_intent_holds_nobody_back(
+    database_url: str,
+) -> None:
+    async with storehouse(database_url) as house:
+        older = await house.stored()
+        (loaded,) = await house.forward.load([older])
+        assert await house.forward.settle([Held(older, 40.0)]) == ()
+        row = await house.row(older.id)
+        assert (row["epoch"], row["attempt"], row["state"]) == (older.epoch, 0, "stored")
+        assert 30 < row["due_in"] <= 40
+        assert await told_since(house, older) == []
+        newer = await house.stored()
+        assert [one.ref for one in await house.forward.load([newer])] == [newer]
+        assert loaded.upload.open_intents == frozenset()
+
+
+async def test_being_put_off_does_not_let_go_what_waits(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        ref = await house.stored()
+        await house.forward.load([ref])
+        await leave_alone(house, "sw")
+        (ref,) = await held(house, ref)
+        await house.forward.settle([Held(ref, 1.0)])
+        assert await house.count("uploads", INFINITY) == 1
+
+
+class OneRoom:
+    """A destination with little room."""
+
+    def __init__(self) -> None:
+        self.promises: list[int] = []
+
+    def room(self) -> int:
+        return 2
+
+    def put_off(self) -> tuple[float, float]:
+        return 10.0, 5.0
+
+    def promised(self, count: int) -> None:
+        self.promises.append(count)
+
+
+async def test_those_without_room_come_later_one_behind_the_other_the_first_accepted_first(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        room = OneRoom()
+        house.forward = ForwardLedger(house.database, house.hinter, {Kind.CSD: ("sw",)}, {"sw": room})
+        refs = await several(house, 5)
+        loaded = await house.forward.load(refs)
+        assert {one.ref.id for one in loaded} == {ref.id for ref in refs[:2]}
+        assert room.promises == [3]
+        later = [round((await house.row(ref.id))["due_in"]) for ref in refs[2:]]
+        assert later == pytest.approx([10, 15, 20], abs=2)
+        assert {(await house.row(ref.id))["attempt"] for ref in refs} == {0}
+        assert await house.count("handoffs") == 2
+
+
+async def test_redrive_lets_all_go_and_those_that_still_have_to_wait_wait_again(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs = await several(house, 3)
+        await leave_alone(house, "sw")
+        refs = await held(house, *refs)
+        assert await house.backlog.redrive() == 3
+        assert await house.count("uploads", "due_at <= now()") == 3
+        await held(house, *refs)
+        assert await house.count("uploads", INFINITY) == 3
+
+
+async def test_whoever_opens_it_second_only_lengthens_it(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw", seconds=100)
+        await house.services.opened("sw", seconds=10, problem=AWAY, probe=None)
+        (view,) = await house.services.services()
+        assert view.openings == 1
+        until = view.until
+        await house.services.opened("sw", seconds=1000, problem=AWAY, probe=None)
+        (view,) = await house.services.services()
+        assert until is not None
+        assert view.until is not None
+        assert view.until > until
+
+
+async def test_openings_are_on_end_until_it_has_been_well_for_a_while(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        for _ in range(2):
+            await leave_alone(house, "sw")
+            await house.database.execute("UPDATE certpipe.services SET state = 'closed', since = now()")
+        assert (await house.services.standing())["sw"] == Standing(ServiceState.CLOSED, 2)
+        await house.database.execute("UPDATE certpipe.services SET since = now() - interval '10 minutes'")
+        assert (await house.services.standing())["sw"] == Standing(ServiceState.CLOSED, 0)
+        await leave_alone(house, "sw")
+        assert (await house.services.standing())["sw"] == Standing(ServiceState.OPEN, 1)
+
+
+async def test_operators_see_why_and_close_it_by_hand(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw", "efisco")
+        await held(house, *await several(house, 2))
+        efisco, sw = await house.services.services()
+        assert (efisco.name, efisco.waiting, sw.waiting) == ("efisco", 0, 2)
+        assert (sw.code, sw.message_en, sw.state) == (AWAY.code, AWAY.message_en, ServiceState.OPEN)
+        assert sw.until is not None
+        closed = await house.services.reset("sw")
+        assert closed is not None
+        assert (closed.state, closed.openings, closed.until, closed.waiting) == (ServiceState.CLOSED, 0, None, 2)
+        assert await house.services.reset("nobody") is None
+
+
+async def test_registering_again_changes_the_rate_and_leaves_it_open(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw")
+        await house.services.register({"sw": 3.0})
+        assert await house.count("services", "per_second = 3 AND state = 'open'") == 1
+
+
+async def test_one_that_was_forwarded_by_somebody_else_meanwhile_is_no_longer_held(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        ref = await house.stored()
+        await house.forward.load([ref])
+        await leave_alone(house, "sw")
+        (ref,) = await held(house, ref)
+        await house.forward.settle([forwarded(UploadRef(id=ref.id, epoch=ref.epoch))])
+        assert (await house.row(ref.id))["held_by"] is None
+        await house.services.reset("sw")
+        assert await let_go(house) == []
+
+
+async def test_what_one_process_finds_failing_all_leave_alone_and_one_that_comes_later_goes_on(
+    database_url: str,
+) -> None:
+    """The first process opens it, and is never heard of again; its limits are another's, too."""
+    async with storehouse(database_url) as house:
+        first, second, third = (ServiceGate("sw", Limits(2, 100.0), house.services, SystemClock()) for _ in range(3))
+        await Gatekeeper(house.services, [first], SystemClock()).once()
+        await house.services.register({"sw": 100.0})
+
+        async def fails() -> None:
+            raise Unavailable(AWAY, retry_after=0.0)
+
+        with pytest.raises(Barred):
+            await first.through(fails, uuid7(), probe=False)
+        (ref,) = await held(house, await house.stored())
+        await Gatekeeper(house.services, [second], SystemClock()).once()
+        with pytest.raises(Barred):
+            second.check(probe=False)
+
+        async with asyncio.timeout(60):
+            while not await let_go(house):
+                await SystemClock().wait(0.1)
+        (loaded,) = await house.forward.load([ref])
+
+        async def takes() -> str:
+            return "yes"
+
+        assert await third.through(takes, ref.id, probe=loaded.upload.probes == {"sw"}) == "yes"
+        for gate in (second, third):
+            await Gatekeeper(house.services, [gate], SystemClock()).once()
+            gate.check(probe=False)
