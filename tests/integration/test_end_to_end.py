@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from certpipe.core.bundle import Bundle
+from certpipe.core.clock import SystemClock
 from certpipe.core.ids import uuid7
 from certpipe.core.uploads import BoxBinding
 from certpipe.crypto.sealing import HpkeSealer
@@ -92,17 +93,31 @@ async def test_both_kinds_by_both_doors_on_rabbitmq(on_servers: Installation) ->
 
 
 async def test_a_message_that_makes_no_sense_is_answered_and_kept(on_servers: Installation, amqp_url: str) -> None:
-    reply = await publish(on_servers, b'{"version": 1, "party_id": "nonsense"}')
+    reply = await publish(on_servers, b'{"version": 1, "party_id": "nonsense", "clear": {"password": "hunter2"}}')
     assert not reply["accepted"]
-    assert reply["problems"]
     connection = await aio_pika.connect(amqp_url)
-    async with connection, asyncio.timeout(30):
-        dead = await (await connection.channel()).get_queue("certpipe.dead.v1")
-        async with dead.iterator() as messages:
-            async for message in messages:
-                assert b"nonsense" in message.body
-                await message.ack()
-                break
+    async with connection:
+        channel = await connection.channel()
+        work = await channel.get_exchange("certpipe.work", ensure=False)
+        await work.publish(aio_pika.Message(b"no JSON, hunter2"), "persist")
+    letters = await dead_letters(on_servers, 2)
+    assert "hunter2" not in json.dumps(letters)
+    by_reason = {letter["reason"]: letter for letter in letters}
+    assert by_reason["refused"]["code"] == reply["problems"][0]["code"] == "malformed_message"
+    assert by_reason["refused"]["message"]["party_id"] == "nonsense"
+    assert by_reason["malformed"]["stage"] == "persist"
+    assert by_reason["malformed"]["message"]["queue"] == "certpipe.persist.v1"
+
+
+async def dead_letters(installation: Installation, count: int) -> list[dict[str, Any]]:
+    """The open ones, as soon as there are so many."""
+    async with installation.client() as http, asyncio.timeout(60):
+        while True:
+            async with http.get("/v1/dead", params={"state": "open"}) as answer:
+                letters: list[dict[str, Any]] = (await answer.json())["items"]
+            if len(letters) >= count:
+                return letters
+            await SystemClock().wait(0.1)
 
 
 async def upload_by_amqp(installation: Installation, sample: Pair, *, sealed: bool) -> dict[str, Any]:
