@@ -6,26 +6,17 @@ What follows the role are the arguments of the role itself.
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Final
 
-from certpipe.development.up import up
 from certpipe.process import Process, Role, Service, main, run
 from tests.chaos.crooked import crooked, shift_clock
 from tests.chaos.mischief import VARIABLE, Mischief
-from workers import encrypt, forward, ingress, notify, persist, sweeper, validate
 
 ALL: Final = "all"
-ROLES: Final[Mapping[str, Role]] = {
-    "ingress": ingress.role,
-    "validate": validate.role,
-    "encrypt": encrypt.role,
-    "persist": persist.role,
-    "forward": forward.role,
-    "notify": notify.role,
-    "sweeper": sweeper.role,
-}
+ROLES: Final = ("ingress", "validate", "encrypt", "persist", "forward", "notify", "sweeper")
 
 
 class Launcher:
@@ -37,10 +28,11 @@ class Launcher:
 
     def role(self, name: str) -> Role:
         """The role, in a crooked process."""
+        inner: Role = import_module(f"workers.{name}").role
 
         @asynccontextmanager
         async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
-            async with ROLES[name](self._crooked(process)) as services:
+            async with inner(self._crooked(process)) as services:
                 yield services
 
         return role
@@ -48,7 +40,7 @@ class Launcher:
     @asynccontextmanager
     async def ingress(self, process: Process, listener: socket.socket, /) -> AsyncIterator[Sequence[Service]]:
         """The doors, on a socket that listens already, in a crooked process."""
-        async with ingress.role(self._crooked(process), listener) as services:
+        async with import_module("workers.ingress").role(self._crooked(process), listener) as services:
             yield services
 
     def _crooked(self, process: Process) -> Process:
@@ -62,6 +54,8 @@ def launch(name: str, arguments: Sequence[str], mischief: Mischief) -> None:
     if mischief.ahead:
         shift_clock(mischief.ahead)
     if name == ALL:
+        from certpipe.development.up import up  # noqa: PLC0415 - one role is to start as fast as in production
+
         others = [launcher.role(other) for other in ROLES if other != "ingress"]
         run(ALL, up(launcher.ingress, others))
         return

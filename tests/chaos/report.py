@@ -27,6 +27,12 @@ the last four columns has to be 0. Moments are chosen by the count of accepted u
 
 *recovery s*: seconds from the end of the fault until uploads end at 90 % of the rate from before it, or none is left.
 Where the fault lasts until the last upload, it says how long the rest took.
+
+`make chaos` runs every scenario with 10 000 uploads on every broker that it fits, which takes hours; one of them:
+`make chaos ARGS="--scenario kills --broker rabbitmq310 --uploads 600"`. A run takes the place of the earlier one in the
+table. RabbitMQ 4 comes from a tree of Debian 13 under `.cache/chaos/` (root, `debootstrap`). `make soak HOURS=6` works
+in peace for so long, and fails when memory, open files or dead rows grow. A short set runs with `make test`, with two
+controls that have to be found: a worker that acknowledges before it works, and one that forgets what it had sent.
 """
 
 
