@@ -5,13 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from schemas.base import Contract
 from schemas.status import ProblemView, Stage
+from schemas.webhooks import After, Instant
 
-MOST_PLACE = 999_999_999_999_999_999
-"""Numbers of letters and of events go up to there, so that readers in JavaScript have to take care at none of ours."""
 CODE_PATTERN = "[a-z][a-z0-9_]{0,99}"
 
 
@@ -75,8 +74,8 @@ class DeadReplayBody(Contract):
 
     stage: Stage | None = None
     code: Annotated[str | None, Field(pattern=f"^{CODE_PATTERN}$")] = None
-    since: AwareDatetime | None = None
-    after: Annotated[int, Field(ge=0, le=MOST_PLACE, strict=True)] = 0
+    since: Instant | None = None
+    after: After = 0
 
 
 class DeadReplayView(Contract):

@@ -43,6 +43,8 @@ def _whole(value: object) -> object:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
 """A time as RFC 3339 writes it, with its offset."""
+After = Annotated[int, Field(ge=0, le=MOST_PLACE, strict=True), BeforeValidator(_whole)]
+"""The number after which to go on."""
 Address = Annotated[str, Field(min_length=1, max_length=2_048, description="https, without user and password")]
 Types = Annotated[
     Annotated[tuple[EventType, ...], Field(min_length=1, max_length=len(EventType)), AfterValidator(_once)] | None,
@@ -183,7 +185,7 @@ class ReplayBody(Contract):
     failed: Annotated[bool, Field(strict=True)] = False
     since: Instant | None = None
     until: Instant | None = None
-    after: Annotated[int, Field(ge=0, le=MOST_PLACE, strict=True), BeforeValidator(_whole)] = 0
+    after: After = 0
 
 
 class ReplayView(Contract):

@@ -58,7 +58,16 @@ async def test_the_list_is_paged_and_filtered(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["since=yesterday", "since=2026-06-01T00:00:00", "stage=notify", "state=dead", "code=A%20b", "cursor=0"]
+    "query",
+    [
+        "since=yesterday",
+        "since=2026-06-01T00:00:00",
+        "since=0.5",
+        "stage=notify",
+        "state=dead",
+        "code=A%20b",
+        "cursor=0",
+    ],
 )
 async def test_a_filter_that_means_nothing_is_refused_by_its_name(door: Door, query: str) -> None:
     async with door.call("GET", f"/v1/dead?{query}", subject=ROOT) as answer:
@@ -101,7 +110,9 @@ async def test_many_are_replayed_by_what_they_died_of(door: Door) -> None:
         assert DeadReplayView.model_validate_json(await answer.text()).next is None
 
 
-@pytest.mark.parametrize("body", [{"code": "A b"}, {"stage": "x"}, {"since": "2026-06-01"}, {"after": "1"}, {"x": 1}])
+@pytest.mark.parametrize(
+    "body", [{"code": "A b"}, {"stage": "x"}, {"since": "2026-06-01"}, {"since": 0}, {"after": "1"}, {"x": 1}]
+)
 async def test_a_replay_that_means_nothing_changes_nothing(door: Door, body: dict[str, Any]) -> None:
     put(door, 1)
     async with door.call("POST", "/v1/dead/replay", json=body, subject=ROOT) as answer:

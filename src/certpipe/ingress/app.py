@@ -82,7 +82,7 @@ def create_app(
     described = with_dialects(openapi_document(routes), [mounted.dialect for mounted in dialects])
     app[OPENAPI] = json.dumps(described, ensure_ascii=False).encode()
     for route in routes:
-        _add(app, route.method, route.path, guarded(route, authenticator))
+        _add(app, route.method, route.pattern, guarded(route, authenticator))
     for mounted in dialects:
         for spoken in mounted.dialect.routes:
             _add(app, spoken.method, spoken.path, DialectHandler(mounted, spoken, authenticator).handle)

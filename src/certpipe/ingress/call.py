@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from certpipe.core.ports.directory import Role
 from certpipe.core.problems import TARGET_NOT_FOUND
@@ -18,10 +18,11 @@ from certpipe.ingress.problems import FORBIDDEN, INVALID_PARAMETER, NOT_FOUND
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.submission import parse_uuid
 from schemas.directory import OPERATOR_SCOPE
+from schemas.webhooks import Instant
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Key = TypeVar("Key")
-_TIME = TypeAdapter(AwareDatetime)
+_TIME: TypeAdapter[datetime] = TypeAdapter(Instant)
 NOBODY = Principal("", operator=False)
 NO_UUID = replace(NOT_FOUND, hint="Ids are UUIDs such as 0199aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee")
 MOST_DIGITS = 9

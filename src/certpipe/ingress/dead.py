@@ -13,8 +13,9 @@ from certpipe.ingress.keys import BODIES, DEAD_LETTERS
 from certpipe.ingress.problems import INVALID_PARAMETER, NOT_FOUND
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.uploads import ITEMS, MOST_ITEMS
-from schemas.dead import CODE_PATTERN, MOST_PLACE, DeadLetterView, DeadReplayBody, DeadReplayView, LetterState
+from schemas.dead import CODE_PATTERN, DeadLetterView, DeadReplayBody, DeadReplayView, LetterState
 from schemas.status import Stage
+from schemas.webhooks import MOST_PLACE
 
 MOST_REPLAYED = 500
 _CODE = re.compile(CODE_PATTERN)

@@ -7,7 +7,6 @@ from certpipe.ingress.parameters import BODY, LIMIT
 from certpipe.ingress.route import Answer, Parameter, Route
 from schemas.dead import (
     CODE_PATTERN,
-    MOST_PLACE,
     DeadLetterPage,
     DeadLetterView,
     DeadReplayBody,
@@ -15,6 +14,7 @@ from schemas.dead import (
     LetterState,
 )
 from schemas.status import Stage
+from schemas.webhooks import MOST_PLACE
 
 STAGE = Parameter("stage", "Only what this stage gave up", {"type": "string", "enum": [*Stage]})
 CODE = Parameter("code", "Only what died of this", {"type": "string", "pattern": f"^{CODE_PATTERN}$"})

@@ -69,6 +69,11 @@ class Route:
     ticketed: bool = False
 
     @property
+    def pattern(self) -> str:
+        """The path for the router. A letter's number is digits, so that a word in its place is another address."""
+        return self.path.replace("{letter}", "{letter:[0-9]+}")
+
+    @property
     def queries(self) -> frozenset[str]:
         """The names that may stand in the query."""
         named = frozenset(parameter.name for parameter in self.parameters if parameter.where == "query")
