@@ -23,7 +23,8 @@ log: Final = logging.getLogger(__name__)
 SPARE: Final = timedelta(seconds=45)
 """Beside the time of one request, what a lease leaves for waiting in the lane and for writing down."""
 MOST_CLAIMED: Final = 5_000
-MOST_AT_ONCE: Final = 1_000
+MOST_AT_ONCE: Final = 300
+"""Deliveries of one claim: reading them must not keep the answers of receivers waiting for long."""
 IDLE: Final = timedelta(minutes=10)
 
 
@@ -152,7 +153,8 @@ class Deliverer:
             raise
 
     def _rooms(self, hungry: Iterable[UUID], now: datetime) -> Mapping[UUID, int]:
-        left = min(MOST_AT_ONCE, MOST_CLAIMED - len(self._settler) - sum(lane.held for lane in self._lanes.values()))
+        most = MOST_CLAIMED - len(self._settler) - sum(lane.held for lane in self._lanes.values())
+        left = min(MOST_AT_ONCE, most)
         rooms = {}
         for endpoint_id in hungry:
             lane = self._lanes.get(endpoint_id)
@@ -162,6 +164,8 @@ class Deliverer:
             if room > 0:
                 rooms[endpoint_id] = room
                 left -= room
+            elif lane.room and most > MOST_AT_ONCE:
+                self.wake((endpoint_id,))  # the next claim is theirs
             else:
                 lane.more = True
         return rooms

@@ -8,7 +8,7 @@ import pytest
 
 from certpipe.core.ports.events import Told
 from certpipe.core.ports.webhooks import SealedText
-from certpipe.notify.delivery import Deliverer
+from certpipe.notify.delivery import MOST_AT_ONCE, Deliverer
 from certpipe.notify.lanes import FIRST_WIDTH
 from certpipe.notify.schedule import Schedule
 from certpipe.notify.sending import Sent
@@ -83,6 +83,15 @@ async def test_many_events_take_few_claims_and_few_settlings(bench: Bench) -> No
         await bench.store.until(lambda: set(bench.store.states(to)) == {DELIVERED})
     assert len(bench.store.claims) < 60
     assert bench.receivers.most[to.id] == 16
+
+
+async def test_of_many_endpoints_each_gets_its_turn_at_once_in_claims_that_are_not_too_large(bench: Bench) -> None:
+    all_of_them = [target() for _ in range(100)]
+    for to in all_of_them:
+        bench.store.add(to, 20)
+    async with bench.running():
+        await bench.store.until(lambda: {row.state for row in bench.store.rows.values()} == {DELIVERED})
+    assert max(sum(rooms.values()) for rooms in bench.store.claims) <= MOST_AT_ONCE
 
 
 async def test_keys_are_opened_once_and_again_only_when_they_are_others(bench: Bench) -> None:
