@@ -75,7 +75,7 @@ CATALOGUE: Mapping[EventType, Described] = MappingProxyType(
             "One destination refused the certificate.", ("certificate", "destination", "code", "problems")
         ),
         EventType.DESTINATION_UNAVAILABLE: Described(
-            "A destination has failed an upload of yours three times on end. Told once, until it recovers; uploads wait.",
+            "A destination failed an upload of yours three times on end. Told once, until it recovers; uploads wait.",
             ("certificate", "destination", "code", "problems"),
         ),
         EventType.DESTINATION_RECOVERED: Described(

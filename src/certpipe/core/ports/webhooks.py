@@ -24,7 +24,7 @@ class SealedText:
 
 @dataclass(frozen=True, slots=True)
 class NewKeys:
-    """Fresh keys. `secret` (`whsec_…`) is shown once and then forgotten; `public_key` (`whpk_…`) may be shown always."""
+    """Fresh keys. `secret` (`whsec_…`) is shown once, then forgotten; `public_key` (`whpk_…`) may be shown always."""
 
     secret: str = field(repr=False)
     public_key: str
