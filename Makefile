@@ -34,7 +34,7 @@ test: setup ## All tests, on real servers (ARGS= goes to pytest)
 bench: setup .venv-bench/.complete ## Measure the pipeline against a Celery chain, in one run (ARGS=--quick)
 	$(BIN)/python -m bench $(ARGS)
 
-schemas: setup ## Write schemas/published/ anew
+schemas: setup ## Write schemas/published/ and the generated pages of docs/ anew
 	$(BIN)/python -m certpipe.cli.schemas
 
 lock: setup ## Resolve requirements.lock anew, for every Python from 3.11 on
