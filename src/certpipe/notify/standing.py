@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from certpipe.core.ports.webhooks import Health, Target
 from schemas.webhooks import DisabledBecause
@@ -62,9 +61,9 @@ class Standing:
         """Paused by no fault of its own."""
         return Standing(self.failures, self.failing_since, until, self.disable)
 
-    def health(self, endpoint_id: UUID) -> Health:
+    def health(self, target: Target) -> Health:
         """As it is written down."""
-        return Health(endpoint_id, self.failures, self.failing_since, self.paused_until, self.disable)
+        return Health(target.id, target.changed_at, self.failures, self.failing_since, self.paused_until, self.disable)
 
 
 def pause(failures: int) -> timedelta:

@@ -43,6 +43,7 @@ def target(*, rotated: bool) -> Target:
     return Target(
         id=ENDPOINT,
         version=1,
+        changed_at=AT,
         url="https://hooks.example.com/",
         sealed=sealed("current"),
         headers=sealed("headers"),
