@@ -12,13 +12,12 @@ from aiohttp import web
 
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.webhooks import EndpointChange, NewEndpoint, NewKeys
-from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.endpoint_rules import HEADERS_ANEW, NO_ENDPOINT, exists, header_faults, place_of
 from certpipe.ingress.keys import BODIES, WEBHOOKS
 from certpipe.ingress.parties import MANAGERS
-from certpipe.ingress.problems import FORBIDDEN
+from certpipe.ingress.problems import FORBIDDEN, NO_ORGANIZATION
 from certpipe.ingress.refusal import RefusedError
 from schemas.webhooks import RotateBody, WebhookBody, WebhookChange, WebhookCreated, WebhookList, WebhookView
 
@@ -32,7 +31,7 @@ async def create(call: Call) -> web.StreamResponse:
     body = await call.of(BODIES).read_model(call.request, WebhookBody, most=MOST_BYTES)
     role = (await call.roles()).get(body.organization_id)
     if role is None:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     if role not in MANAGERS:
         raise RefusedError(_MANAGERS_ONLY)
     webhooks, endpoint_id = call.of(WEBHOOKS), uuid7()
@@ -56,7 +55,7 @@ async def index(call: Call) -> web.StreamResponse:
     """All of the sender's organizations, or those of one."""
     roles, only = await call.roles(), call.query_id("organization_id")
     if only is not None and only not in roles:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     return answer(WebhookList(items=tuple(await call.of(WEBHOOKS).endpoints.endpoints([only] if only else [*roles]))))
 
 
