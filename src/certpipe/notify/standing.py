@@ -58,8 +58,9 @@ class Standing:
         return Standing(self.failures + 1, self.failing_since or now, None, DisabledBecause.GONE)
 
     def resting(self, until: datetime) -> "Standing":
-        """Paused by no fault of its own."""
-        return Standing(self.failures, self.failing_since, until, self.disable)
+        """Paused until then at the least, whatever its failures earn."""
+        paused_until = until if self.paused_until is None else max(until, self.paused_until)
+        return Standing(self.failures, self.failing_since, paused_until, self.disable)
 
     def health(self, target: Target) -> Health:
         """As it is written down."""
