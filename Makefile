@@ -40,7 +40,7 @@ chaos: setup ## Break everything that can break, on every broker, and count what
 soak: setup ## Work in peace for HOURS= and see that nothing grows
 	$(BIN)/python -m tests.chaos --soak $(or $(HOURS),6) $(ARGS)
 
-schemas: setup ## Write schemas/published/ anew
+schemas: setup ## Write schemas/published/ and the generated pages of docs/ anew
 	$(BIN)/python -m certpipe.cli.schemas
 
 lock: setup ## Resolve requirements.lock anew, for every Python from 3.11 on

@@ -122,6 +122,8 @@ Written by `make bench`; do not edit. One run on one machine, over loopback alon
 a ratio is the median of the rounds' own ratios. On a machine that is busy with something else the speeds, and with them
 the ratios, move a good deal (whoever has more processes gets more of it); CPU per upload moves least.
 
+Webhooks are measured by themselves: [benchmark-webhooks.md](benchmark-webhooks.md).
+
 {about}
 
 ## What is measured

@@ -75,4 +75,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - one line: a traceback helps nobody, and may quote the URL
-        sys.exit(f"{type(error).__name__}: {str(error) or repr(error)}")
+        sys.exit(repr(error))

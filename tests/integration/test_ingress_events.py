@@ -1,7 +1,7 @@
 """Streams of events at the door: what they say, where they go on, when they end, and who gets them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -58,14 +58,16 @@ class Stream:
         self.answer = answer
 
     async def ids(self, count: int) -> list[str]:
-        """The ids of so many events that come next."""
+        """The ids of so many events that come next. An id without an event is where the stream begins."""
         found: list[str] = []
+        last = ""
         async with asyncio.timeout(PATIENCE):
             while len(found) < count:
                 line = (await self.answer.content.readline()).decode()
                 assert line, "the stream has ended"
-                if line.startswith("id: "):
-                    found.append(line.removeprefix("id: ").strip())
+                last = line.removeprefix("id: ").strip() if line.startswith("id: ") else last
+                if line.startswith("event: "):
+                    found.append(last)
         return found
 
     async def rest(self) -> str:
@@ -177,6 +179,7 @@ async def test_a_last_id_that_is_none_of_ours_is_told(door: Door, of: str, seen:
     async with door.call("GET", path, headers={"Last-Event-ID": seen}) as answer:
         problem = ProblemDocument.model_validate_json(await answer.text())
     assert (answer.status, problem.code, problem.errors[0].field) == (400, "invalid_header", "Last-Event-ID")
+    assert "whole number" in (problem.errors[0].hint or "")
 
 
 async def test_a_last_id_that_was_never_given_loses_nothing_that_comes(door: Door) -> None:
@@ -196,6 +199,10 @@ async def test_a_last_id_that_was_never_given_loses_nothing_that_comes(door: Doo
         ("types=upload.lost", "types"),
         ("types=upload.received,", "types"),
         ("types=" + "upload.received," * 500, "types"),
+        ("last_event_id=x", "last_event_id"),
+        ("last_event_id=-1", "last_event_id"),
+        ("last_event_id=" + "9" * 19, "last_event_id"),
+        ("last_event_id=1&last_event_id=2", "last_event_id"),
         ("seconds=0", "seconds"),
         ("seconds=x", "seconds"),
         ("organization_id=1", "organization_id"),
@@ -206,6 +213,12 @@ async def test_a_last_id_that_was_never_given_loses_nothing_that_comes(door: Doo
 async def test_a_bad_query_is_told_by_parameter(door: Door, query: str, field: str) -> None:
     async with door.call("GET", f"/v1/events?{query}") as answer:
         assert (answer.status, [each["field"] for each in (await answer.json())["errors"]]) == (400, [field])
+
+
+async def test_who_names_no_type_of_ours_is_told_all_of_them(door: Door) -> None:
+    async with door.call("GET", "/v1/events?types=upload.lost") as answer:
+        hint = (await answer.json())["errors"][0]["hint"]
+    assert all(type_ in hint for type_ in EventType)
 
 
 async def test_head_has_no_body_and_does_not_listen(door: Door) -> None:
@@ -219,7 +232,43 @@ async def test_head_has_no_body_and_does_not_listen(door: Door) -> None:
 
 async def test_a_client_may_say_how_long_it_listens(door: Door) -> None:
     async with listening(door, "/v1/events?seconds=1") as stream:
-        assert await stream.rest() == "retry: 2000\n\n"
+        assert await stream.rest() == "retry: 2000\nid: 0\n\n"
+
+
+async def test_who_is_cut_before_the_first_event_knows_where_to_go_on(door: Door) -> None:
+    upload = await accepted(door)
+    async with listening(door, "/v1/events?types=upload.failed") as stream:
+        assert await stream.answer.content.readuntil(b"\n\n") == b"retry: 2000\nid: 1\n\n"
+    step(door, upload, State.VALIDATED)
+    async with listening(door, "/v1/events", seen="1") as stream:
+        assert await stream.answer.content.readuntil(b"\n\n") == b"retry: 2000\nid: 1\n\n"
+        assert await stream.ids(1) == ["2"]
+    async with listening(door, f"/v1/uploads/{upload}/events") as stream:
+        assert await stream.answer.content.readuntil(b"\n\n") == b"retry: 2000\n\n"
+
+
+async def test_who_can_send_no_header_gives_the_last_id_in_the_query(door: Door) -> None:
+    upload = await accepted(door)
+    for state in (State.VALIDATED, State.ENCRYPTED):
+        step(door, upload, state)
+    shown = f"?ticket={await ticket(door)}&last_event_id=1"
+    async with listening(door, f"/v1/events{shown}", subject=None) as stream:
+        assert await stream.ids(2) == ["2", "3"]
+    shown = f"?ticket={await ticket(door)}&last_event_id=1"
+    async with listening(door, f"/v1/uploads/{upload}/events{shown}", subject=None) as stream:
+        assert await stream.ids(1) == ["2"]
+    async with listening(door, f"/v1/uploads/{upload}/events?last_event_id=") as stream:
+        assert await stream.ids(1) == ["0"]
+
+
+async def test_the_header_is_newer_than_the_query_that_an_event_source_keeps(door: Door) -> None:
+    upload = await accepted(door)
+    for state in (State.VALIDATED, State.ENCRYPTED):
+        step(door, upload, state)
+    async with listening(door, "/v1/events?last_event_id=0", seen="2") as stream:
+        assert await stream.ids(1) == ["3"]
+    async with listening(door, f"/v1/uploads/{upload}/events?last_event_id=0", seen="1") as stream:
+        assert await stream.ids(1) == ["2"]
 
 
 async def test_a_client_without_chunks_gets_the_same(door: Door) -> None:
@@ -229,7 +278,7 @@ async def test_a_client_without_chunks_gets_the_same(door: Door) -> None:
     writer.write(request.encode())
     async with asyncio.timeout(PATIENCE):
         head = await reader.readuntil(b"\r\n\r\n")
-        assert await reader.readuntil(b"\n\n") == b"retry: 2000\n\n"
+        assert await reader.readuntil(b"\n\n") == b"retry: 2000\nid: 0\n\n"
         await accepted(door)
         assert (await reader.readuntil(b"\n\n")).startswith(b"id: 1\n")
     assert b"chunked" not in head
@@ -253,7 +302,9 @@ async def test_a_ticket_opens_one_stream_and_no_second(door: Door, caplog: pytes
         async with listening(door, shown, subject=None) as stream:
             assert await stream.answer.content.readline() == b"retry: 2000\n"
         async with door.call("GET", shown, subject=None) as answer:
-            assert (answer.status, (await answer.json())["code"]) == (401, "unauthorized")
+            problem = ProblemDocument.model_validate_json(await answer.text())
+            assert (answer.status, problem.code) == (401, "unauthorized")
+            assert "ticket" in (problem.errors[0].hint or "")
             assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
         assert shown.rpartition("=")[2] not in caplog.text
 
@@ -281,17 +332,16 @@ async def test_where_there_is_a_header_it_counts_and_the_ticket_stays_good(door:
         pass
 
 
-async def test_a_client_that_hangs_up_is_forgotten_at_once(door: Door) -> None:
-    """At once, and not only at the next heartbeat."""
-    async with listening(door, "/v1/events") as stream:
-        await stream.answer.content.readuntil(b"\n\n")
-        assert len(door.hub) == 1
-        stream.answer.close()
-    await until(door, lambda: len(door.hub) == 0)
+async def test_a_client_that_hangs_up_is_forgotten_and_not_only_at_the_next_heartbeat() -> None:
+    async with open_door(beat=3_600) as opened:
+        async with listening(opened, "/v1/events") as stream:
+            await stream.answer.content.readuntil(b"\n\n")
+            assert len(opened.hub) == 1
+            stream.answer.close()
+        await until(opened, lambda: len(opened.hub) == 0)
 
 
-async def until(door: Door, holds: "Sequence[object] | object") -> None:
-    assert callable(holds)
+async def until(door: Door, holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():
             async with door.session.get(door.address + "/livez"):
@@ -321,18 +371,18 @@ async def test_heartbeats_come_and_who_reads_nothing_is_cut() -> None:
         del reader
 
 
-async def test_stopping_ends_every_stream_at_once() -> None:
-    async with open_door() as opened:
-        streams = [opened.call("GET", "/v1/events") for _ in range(3)]
-        answers = [await each.__aenter__() for each in streams]
-        for answer in answers:
-            await answer.content.readuntil(b"\n\n")
-        session = opened.session
-        opened.hub.close()
-        async with asyncio.timeout(PATIENCE):
+async def test_stopping_ends_every_stream_without_waiting_for_any() -> None:
+    async with asyncio.timeout(25), aiohttp.ClientSession() as session:  # requests under way get 30 seconds
+        async with open_door() as opened:
+            headers = {"Authorization": f"Bearer {opened.token()}"}
+            answers = [
+                await session.get(f"{opened.address}/v1/events{query}", headers=headers)
+                for query in ("", "?seconds=600", "?types=upload.failed")
+            ]
             for answer in answers:
-                assert await answer.content.read() == b""
-        assert not session.closed
+                await answer.content.readuntil(b"\n\n")
+        for answer in answers:
+            assert await answer.content.read() == b""
 
 
 async def test_a_database_that_is_away_is_503_before_the_stream_begins(door: Door) -> None:

@@ -97,6 +97,34 @@ async def test_a_subscriber_and_a_follower_get_every_event_by_amqp(house: Notify
         assert await foreign.get(fail=False) is None
 
 
+async def test_a_full_queue_that_rejects_costs_the_other_subscribers_one_minute_and_no_event(
+    house: Notifyhouse, amqp_url: str
+) -> None:
+    run(apply(amqp_url))
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        mine = await channel.declare_queue(exclusive=True)
+        full = await channel.declare_queue(
+            exclusive=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
+        )
+        for queue in (mine, full):
+            await queue.bind("certpipe.events", "#")
+        ids = {f"evt_{each.hex}_1" for each in await house.telling.events(3)}
+        async with house.notifying(amqp_url=amqp_url):
+            await _has_come(mine, ids)
+            house.clock.ahead += timedelta(minutes=1)
+            for _ in range(3):
+                ids = {f"evt_{each.hex}_1" for each in await house.telling.events(1)}
+                await _has_come(mine, ids)
+
+
+async def _has_come(queue: AbstractQueue, ids: set[str]) -> None:
+    """Wait until each of these events was taken from the queue, however often."""
+    left = set(ids)
+    while left:
+        left.discard(str((await _next(queue)).message_id))
+
+
 async def _all(house: Notifyhouse, count: int) -> Sequence[Told]:
     async with asyncio.timeout(SECONDS):
         while len(told := await house.telling.all()) < count:

@@ -306,8 +306,10 @@ async def test_an_endpoint_is_disabled_once_and_the_others_are_told(database_url
         (_, event) = [each.told.event for each in await telling.claim(other)]
         assert (event.type, event.timestamp) == (EventType.ENDPOINT_DISABLED, NOW)
         assert (event.data.endpoint_id, event.data.code) == (endpoint, "gone")
-        (target,) = await telling.deliveries.targets([endpoint])
-        assert event.data.sequence == target.version
+        row = await house.database.fetchrow("SELECT version FROM certpipe.endpoints WHERE id = $1", endpoint)
+        assert row is not None
+        assert event.data.sequence == row["version"]
+        assert [each.id for each in await telling.deliveries.targets([endpoint, other])] == [other]
 
 
 async def test_a_failure_from_before_its_owner_started_it_anew_does_not_disable_an_endpoint(database_url: str) -> None:
@@ -322,6 +324,22 @@ async def test_a_failure_from_before_its_owner_started_it_anew_does_not_disable_
         view = await telling.endpoints.get(endpoint, [house.organization.id])
         assert view is not None
         assert (view.enabled, view.failures, view.failing_since) == (True, 0, None)
+
+
+async def test_what_the_address_before_said_does_not_disable_an_endpoint_at_its_new_one(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        telling = Toldhouse(house)
+        endpoint = await telling.endpoint()
+        await telling.deliveries.settle((), [failing(endpoint, 7, paused=NOW + SECOND)], now=NOW)
+        moved = await telling.endpoints.change(endpoint, EndpointChange(url="https://new.example/"), now=NOW)
+        assert moved is not None
+        assert (moved.failures, moved.failing_since, moved.paused_until) == (0, None, None)
+        await telling.deliveries.settle((), [failing(endpoint, 1, disable=DisabledBecause.GONE)], now=NOW)
+        view = await telling.endpoints.get(endpoint, [house.organization.id])
+        assert view == moved
+        gone = failing(endpoint, 1, disable=DisabledBecause.GONE, changed=NOW)
+        await telling.deliveries.settle((), [gone], now=NOW)
+        assert await telling.deliveries.targets([endpoint]) == []
 
 
 async def test_the_log_goes_after_thirty_days_and_what_is_tried_still_stays(database_url: str) -> None:

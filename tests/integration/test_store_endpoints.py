@@ -278,6 +278,21 @@ async def test_a_time_is_sent_again_in_slices_that_miss_none_and_repeat_none(dat
         assert len(await telling.claim(endpoint)) == 10
 
 
+async def test_a_place_of_another_organization_tells_nothing_of_its_time(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        telling = Toldhouse(house)
+        await telling.events(3)
+        await telling.events(3, organization=await telling.organization())
+        await telling.placed()
+        endpoint = await telling.endpoint()
+        strange = [each.position for each in await telling.all() if each.organization_id != house.organization.id]
+        for after in strange:
+            again = await telling.endpoints.replay_range(
+                endpoint, since=LONG_AGO, until=NOW, after=after, limit=9, now=NOW
+            )
+            assert again == Replayed(3, None)
+
+
 async def test_a_time_begins_with_its_first_moment_and_ends_before_its_last(database_url: str) -> None:
     async with storehouse(database_url) as house:
         telling = Toldhouse(house)

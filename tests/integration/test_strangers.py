@@ -190,7 +190,7 @@ async def test_no_endpoint_is_made_in_anothers_organization(world: World) -> Non
 async def test_no_stream_tells_of_anothers(world: World) -> None:
     options: dict[str, Any] = {"params": {"seconds": "1"}, "headers": {"Last-Event-ID": "0"}}
     status, text = await world.asks("GET", "/v1/events", **options)
-    assert (status, text) == (200, "retry: 2000\n\n")
+    assert (status, text) == (200, "retry: 2000\nid: 0\n\n")
     answers = []
     for organization in (str(uuid4()), world.ids["organization"]):
         status, text = await world.asks("GET", "/v1/events", params={"seconds": "1", "organization_id": organization})

@@ -21,7 +21,7 @@ from certpipe.notify.signing import Signer
 from schemas.event_examples import example
 from schemas.events import EventType
 from tests import clients
-from tests.fakes import HandClock
+from tests.fakes import AT, HandClock
 from tests.integration.receivers import Request, receiver
 
 EVENT = example(EventType.REJECTED)  # its Spanish message has letters beyond ASCII
@@ -63,7 +63,7 @@ async def delivered(signer: Signer, ago: timedelta = timedelta(0)) -> Request:
     """What came in at a receiver."""
     async with receiver() as it, open_sessions(parse_networks("127.0.0.0/8")) as sessions:
         sender = Sender(sessions, HandClock(datetime.now(UTC) - ago), user_agent="certpipe/0")
-        target = Target(uuid7(), 1, it.url(), SEALED, SEALED, None, None, 0, None, None)
+        target = Target(uuid7(), 1, AT, it.url(), SEALED, SEALED, None, None, 0, None, None)
         assert (await sender.send(target, Signing(signer, {}), TOLD)).delivered
     return it.requests[0]
 

@@ -26,6 +26,7 @@ from certpipe.notify.sending import Sender, SendError, Sent, Signing
 from certpipe.notify.signing import Signer
 from schemas.event_examples import example
 from schemas.events import EventType
+from tests.fakes import AT
 from tests.integration.receivers import (
     PLAIN,
     Authority,
@@ -87,7 +88,7 @@ class Courier:
     sender: Sender
 
     async def send(self, url: str, headers: Mapping[str, str] | None = None) -> Sent:
-        target = Target(uuid7(), 1, url, SEALED, SEALED, None, None, 0, None, None)
+        target = Target(uuid7(), 1, AT, url, SEALED, SEALED, None, None, 0, None, None)
         async with asyncio.timeout(MOST / 1000):
             sent = await self.sender.send(target, Signing(Signer(KEYS), headers or {}), TOLD)
         assert 0 <= sent.attempt.milliseconds < MOST

@@ -119,7 +119,7 @@ async def test_what_is_anothers_is_as_unknown_as_a_random_id(
     answers = []
     for endpoint in (UNKNOWN, made):
         status, problem = await there.asks(method, path(endpoint, rest), subject="stranger", json=body)
-        assert (status, codes(problem)) == (404, [("target_not_found", None)])
+        assert (status, codes(problem)) == (404, [("not_found", None)])
         answers.append({**problem, "instance": ""})
     assert answers[0] == answers[1]
     assert await there.shown(made) == before
@@ -164,7 +164,7 @@ async def test_the_list_is_of_the_senders_organizations_or_of_one(there: Webhook
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ({"url": OTHER_URL}, {"url": OTHER_URL}),
+        ({"url": OTHER_URL, "headers": {}}, {"url": OTHER_URL, "headers": []}),
         ({"types": ["upload.failed", "upload.failed"]}, {"types": ["upload.failed"]}),
         ({"types": None}, {"types": None}),
         ({"description": ""}, {"description": ""}),
@@ -420,7 +420,7 @@ async def test_a_delivery_that_is_no_number_does_not_exist(there: WebhookDoor, n
 async def test_a_delivery_that_there_is_not_is_404(there: WebhookDoor) -> None:
     made = await there.made()
     status, problem = await there.asks("POST", path(made, f"/deliveries/{10**18 - 1}/replay"))
-    assert (status, codes(problem)) == (404, [("target_not_found", None)])
+    assert (status, codes(problem)) == (404, [("not_found", None)])
 
 
 @pytest.mark.parametrize(
@@ -455,3 +455,12 @@ async def test_a_time_is_sent_again_whatever_became_of_it(there: WebhookDoor) ->
     assert (status, answer) == (202, {"replayed": 1, "next": None})
     body = {"since": "0001-01-01T00:00:00+14:00", "until": since}
     assert await there.asks("POST", path(made, "/replay"), json=body) == (202, {"replayed": 0, "next": None})
+
+
+async def test_headers_do_not_go_to_another_address_unless_they_are_sent_again(there: WebhookDoor) -> None:
+    made = await there.made(headers={"Authorization": "Bearer of-the-first"})
+    elsewhere = {"url": OTHER_URL}
+    status, problem = await there.asks("PATCH", path(made), json=elsewhere)
+    assert (status, codes(problem)) == (422, [("headers_needed", "headers")])
+    status, after = await there.asks("PATCH", path(made), json={**elsewhere, "headers": {}})
+    assert (status, after["url"], after["headers"]) == (200, elsewhere["url"], [])

@@ -22,6 +22,8 @@ from tests.integration.storehouse import Storehouse
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 LEASE = timedelta(minutes=1)
+MADE = NOW - timedelta(hours=1)
+"""When endpoints are made."""
 
 
 @dataclass
@@ -78,9 +80,7 @@ class Toldhouse:
         """The whole feed."""
         return await self.feed.after(0, 100_000)
 
-    async def endpoint(
-        self, *types: EventType, organization: UUID | None = None, now: datetime = NOW - timedelta(hours=1)
-    ) -> UUID:
+    async def endpoint(self, *types: EventType, organization: UUID | None = None, now: datetime = MADE) -> UUID:
         """A new one: for these types, or for all."""
         made = new_endpoint(organization or self.house.organization.id, types or None)
         return (await self.endpoints.create(made, now=now)).id
@@ -130,7 +130,7 @@ def tried(claimed: Claimed, due_at: datetime | None, *, at: datetime = NOW, exce
 
 def healthy(endpoint: UUID) -> Health:
     """No fault."""
-    return Health(endpoint, 0, None, None)
+    return Health(endpoint, MADE, 0, None, None)
 
 
 def failing(
@@ -140,6 +140,7 @@ def failing(
     since: datetime = NOW,
     paused: datetime | None = None,
     disable: DisabledBecause | None = None,
+    changed: datetime = MADE,
 ) -> Health:
     """So many on end."""
-    return Health(endpoint, failures, since, paused, disable)
+    return Health(endpoint, changed, failures, since, paused, disable)

@@ -93,15 +93,15 @@ class Client:
         try:
             yield
         except TimeoutError as error:
-            raise self._unreachable(f"said nothing for {patience:.0f} seconds") from error
+            raise self._unreachable(f"it said nothing for {patience:.0f} seconds") from error
         except aiohttp.ClientConnectorCertificateError as error:
-            raise self._unreachable("has a TLS certificate that this machine does not trust") from error
+            raise self._unreachable("it has a TLS certificate that this machine does not trust") from error
         except aiohttp.ClientConnectorError as error:
-            raise self._unreachable(error.os_error.strerror or "cannot be connected to") from error
+            raise self._unreachable(error.os_error.strerror or "nobody can connect to it") from error
         except aiohttp.InvalidURL as error:
             raise CommandError("the address is not a URL of a server.") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self._unreachable("broke the connection off") from error
+            raise self._unreachable("the connection broke off") from error
 
     def _unreachable(self, reason: str) -> CommandError:
         return CommandError(

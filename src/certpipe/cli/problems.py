@@ -16,6 +16,8 @@ HINTS: Mapping[int, str] = {
 HINTS_BY_CODE: Mapping[str, str] = {
     "idempotency_in_flight": "the first request with that key still runs; try again in a moment.",
     "endpoint_disabled": "certpipe webhooks enable ID starts it anew.",
+    "endpoint_exists": "certpipe webhooks change ID changes it, and rotate ID gives it a secret that you know.",
+    "rotation_in_progress": "certpipe webhooks revoke ID ends the overlap now.",
 }
 
 

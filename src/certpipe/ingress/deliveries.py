@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
-from certpipe.ingress.endpoint_rules import ENDPOINT_DISABLED, replayed_time
+from certpipe.ingress.endpoint_rules import ENDPOINT_DISABLED, NO_ENDPOINT, replayed_time
 from certpipe.ingress.keys import BODIES, WEBHOOKS
 from certpipe.ingress.problems import INVALID_PARAMETER, NOT_FOUND
 from certpipe.ingress.refusal import RefusedError
@@ -30,7 +29,7 @@ async def ping(call: Call) -> web.StreamResponse:
         raise RefusedError(ENDPOINT_DISABLED)
     event_id = await webhooks.endpoints.ping(view.id, now=webhooks.clock.now())
     if event_id is None:
-        raise RefusedError(TARGET_NOT_FOUND)
+        raise RefusedError(NO_ENDPOINT)
     return answer(PingView(event_id=event_id), status=202)
 
 
@@ -54,7 +53,7 @@ async def replay(call: Call) -> web.StreamResponse:
         raise RefusedError(_NO_NUMBER)
     delivery = await webhooks.endpoints.replay(view.id, int(text), now=webhooks.clock.now())
     if delivery is None:
-        raise RefusedError(TARGET_NOT_FOUND)
+        raise RefusedError(_NO_NUMBER)
     return answer(delivery, status=202)
 
 

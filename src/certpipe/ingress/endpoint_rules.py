@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from certpipe.core.problems import Problem
 from certpipe.core.webhook_headers import FAMILIES, NAMES, is_reserved
 from certpipe.ingress.form import echo
-from certpipe.ingress.problems import INVALID_FIELD
+from certpipe.ingress.problems import INVALID_FIELD, NOT_FOUND
 from certpipe.ingress.refusal import RefusedError
 from schemas.webhooks import ReplayBody, WebhookView
 
@@ -25,6 +25,15 @@ HEADER_TWICE = Problem(
     hint="Send each header once",
     status=422,
 )
+HEADERS_ANEW = Problem(
+    "headers_needed",
+    "Al cambiar la dirección hay que enviar de nuevo las cabeceras: sus valores no pasan a otro destino",
+    "A new address needs the headers again: their values are not passed on to another receiver",
+    field="headers",
+    hint="Send `headers` with `url`; an empty object for none",
+    status=422,
+)
+NO_ENDPOINT = replace(NOT_FOUND, hint="None of your organizations has such a webhook; GET /v1/webhooks lists them")
 ENDPOINT_EXISTS = Problem(
     "endpoint_exists",
     "La organización ya tiene un webhook en esta dirección",

@@ -15,6 +15,11 @@ LAST_EVENT_ID = Parameter(
     {"type": "string", "pattern": f"^[0-9]{{0,{events.MOST_DIGITS}}}$"},
     where="header",
 )
+LAST_EVENT_ID_BY_QUERY = Parameter(
+    events.LAST_EVENT_ID,
+    "The same for who can send no header, such as a new EventSource with a ticket. The header wins",
+    {"type": "string", "pattern": f"^[0-9]{{0,{events.MOST_DIGITS}}}$"},
+)
 SECONDS = Parameter(
     "seconds",
     "End the stream after so many seconds, for clients that cannot listen without an end",
@@ -26,6 +31,7 @@ TYPES = Parameter(
     {"type": "string", "pattern": f"^({'|'.join(EventType)})(,({'|'.join(EventType)}))*$".replace(".", "\\.")},
 )
 STREAM: Final = "Server-sent events: `event` is the type, `data` the event as webhooks carry it"
+BEGINNING: Final = "From now on, or from `Last-Event-ID`. It begins with the `id` that it goes on from"
 
 EVENT_ROUTES: tuple[Route, ...] = (
     Route(
@@ -33,9 +39,9 @@ EVENT_ROUTES: tuple[Route, ...] = (
         "/v1/events",
         events.of_organizations,
         "Listen to the events of the sender's organizations",
-        answers=(Answer(200, f"{STREAM}. From now on, or from `Last-Event-ID`", Event, streamed=True),),
+        answers=(Answer(200, f"{STREAM}. {BEGINNING}", Event, streamed=True),),
         refusals=(400, 404),
-        parameters=(ORGANIZATION, TYPES, SECONDS, LAST_EVENT_ID),
+        parameters=(ORGANIZATION, TYPES, SECONDS, LAST_EVENT_ID, LAST_EVENT_ID_BY_QUERY),
         ticketed=True,
     ),
     Route(
@@ -48,7 +54,7 @@ EVENT_ROUTES: tuple[Route, ...] = (
             Answer(204, "The upload has ended, and the client has all of it: an EventSource comes no more"),
         ),
         refusals=(400, 404),
-        parameters=(SECONDS, LAST_EVENT_ID),
+        parameters=(SECONDS, LAST_EVENT_ID, LAST_EVENT_ID_BY_QUERY),
         ticketed=True,
     ),
     Route(

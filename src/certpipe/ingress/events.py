@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from certpipe.ingress.call import Call
 from certpipe.ingress.keys import STATUSES, STREAMS
 from certpipe.ingress.line import HttpLine
 from certpipe.ingress.listening import Frame, Listener, Page, Wanted
-from certpipe.ingress.problems import INVALID_HEADER, INVALID_PARAMETER
+from certpipe.ingress.problems import INVALID_HEADER, INVALID_PARAMETER, NO_ORGANIZATION
 from certpipe.ingress.refusal import RefusedError
 from certpipe.ingress.streams import MOST_SECONDS
 from schemas.events import EventType
@@ -23,9 +24,11 @@ LOG = logging.getLogger(__name__)
 HEADERS: Mapping[str, str] = MappingProxyType(
     {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 )
-RETRY = Frame.of(b"retry: 2000\n\n")
+RETRY = b"retry: 2000\n"
 MOST_DIGITS = 18
+LAST_EVENT_ID = "last_event_id"
 _BEGINNING = -1
+_NO_ID = f"A whole number of {MOST_DIGITS} digits at the most: the `id` of the last event that came"
 
 
 async def issue_ticket(call: Call) -> web.StreamResponse:
@@ -43,7 +46,7 @@ async def of_upload(call: Call) -> web.StreamResponse:
     after = _BEGINNING if seen is None else min(seen, status.sequence)
     if status.ended:
         batch = Page(await call.of(STREAMS).feed.of_upload(upload_id, after)).batch(wanted, after)
-        text = RETRY.text + batch.frame.text
+        text = _opening() + batch.frame.text
         return web.Response(body=text, headers=HEADERS) if batch.numbers else web.Response(status=204)
     return await _stream(call, wanted, after)
 
@@ -52,7 +55,7 @@ async def of_organizations(call: Call) -> web.StreamResponse:
     """The events of the sender's organizations, from now on or from where the client was."""
     organizations, chosen = frozenset(await call.organizations()), call.query_id("organization_id")
     if chosen is not None and chosen not in organizations:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     wanted = Wanted(organizations if chosen is None else frozenset({chosen}), _types(call))
     seen, now = _last_event_id(call), await call.of(STREAMS).hub.start()
     if seen is not None and seen > now:  # told by another process that was ahead of us, or by nobody
@@ -72,7 +75,7 @@ async def _stream(call: Call, wanted: Wanted, after: int) -> web.StreamResponse:
     line = HttpLine.taken_from(call.request)
     listener = Listener(wanted, line, after, after)
     line.lost = partial(hub.leave, listener)
-    listener.send(RETRY)
+    listener.send(Frame.of(_opening(None if wanted.of_upload else after)))
     try:
         await hub.follow(listener)
         if seconds is not None:
@@ -86,14 +89,26 @@ async def _stream(call: Call, wanted: Wanted, after: int) -> web.StreamResponse:
     return response
 
 
+def _opening(place: int | None = None) -> bytes:
+    """What every stream begins with. By `place`, a client that is cut before its first event knows where to go on."""
+    return RETRY + (b"\n" if place is None else b"id: %d\n\n" % place)
+
+
 def _last_event_id(call: Call) -> int | None:
-    """The number of the last event that the client has."""
+    """The number of the last event that the client has.
+
+    By the header, which is newer: an EventSource sends it when it comes back to the same address by itself.
+    """
     texts = [text for text in call.request.headers.getall("Last-Event-ID", ()) if text]
+    refusal = replace(INVALID_HEADER, field="Last-Event-ID", hint=_NO_ID)
+    if not texts:
+        texts = [text for text in (call.request.query.get(LAST_EVENT_ID),) if text]
+        refusal = replace(INVALID_PARAMETER, field=LAST_EVENT_ID, hint=_NO_ID)
     if not texts:
         return None
     text = texts[0]
     if len(texts) > 1 or not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
-        raise RefusedError(INVALID_HEADER.about("Last-Event-ID"))
+        raise RefusedError(refusal)
     return int(text)
 
 
@@ -103,5 +118,6 @@ def _types(call: Call) -> frozenset[EventType] | None:
         return None
     names = text.split(",")
     if not set(names) <= set(EventType):
-        raise RefusedError(INVALID_PARAMETER.about("types"))
+        hint = f"With commas between: {', '.join(EventType)}"
+        raise RefusedError(replace(INVALID_PARAMETER, field="types", hint=hint))
     return frozenset(map(EventType, names))

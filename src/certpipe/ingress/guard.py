@@ -43,6 +43,11 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
         "X-Content-Type-Options": "nosniff",
     }
 )
+NO_TICKET = replace(UNAUTHORIZED, hint="A ticket is good once, within 30 seconds: POST /v1/events/ticket gives another")
+
+
+class NoTicketError(UnauthenticatedError):
+    """What was shown in place of a token is no ticket, or not one any more."""
 
 
 async def finish_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -107,7 +112,8 @@ def guarded(route: Route, authenticator: Authenticator) -> Handler:
                 principal = await _sender(request, route, authenticator)
             except UnauthenticatedError as error:
                 LOG.info("request %s: %s", request[REQUEST_ID], error)
-                raise RefusedError(UNAUTHORIZED, headers={"WWW-Authenticate": 'Bearer realm="certpipe"'}) from None
+                problem = NO_TICKET if isinstance(error, NoTicketError) else UNAUTHORIZED
+                raise RefusedError(problem, headers={"WWW-Authenticate": 'Bearer realm="certpipe"'}) from None
         _check_query(request, route)
         return await route.handler(Call(request, principal))
 
@@ -122,7 +128,7 @@ async def _sender(request: web.Request, route: Route, authenticator: Authenticat
         return await authenticator.authenticate(authorizations)
     subject = await request.app[STREAMS].tickets.take(tickets[0]) if len(tickets) == 1 else None
     if subject is None:
-        raise UnauthenticatedError("no ticket that is good still")
+        raise NoTicketError("no ticket that is good still")
     return Principal(subject, operator=False)
 
 

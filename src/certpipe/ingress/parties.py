@@ -10,7 +10,7 @@ from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.keys import BODIES, DIRECTORY
-from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC, NO_ENTRY
+from certpipe.ingress.problems import FORBIDDEN, INVALID_RFC, NO_ENTRY, NO_ORGANIZATION
 from certpipe.ingress.refusal import RefusedError
 from certpipe.sat.rfc import is_rfc
 from schemas.directory import EntryState, PartyBody, PartyList, PartyView
@@ -25,7 +25,7 @@ async def put(call: Call) -> web.StreamResponse:
     body = await call.of(BODIES).read_model(call.request, PartyBody)
     role = (await call.roles()).get(body.organization_id)
     if role is None:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     if role not in MANAGERS:
         raise RefusedError(replace(FORBIDDEN, hint=_MANAGERS_ONLY))
     if not is_rfc(body.rfc):
@@ -60,7 +60,7 @@ async def index(call: Call) -> web.StreamResponse:
     """All of them, or those of one organization."""
     roles, only = await call.roles(), call.query_id("organization_id")
     if only is not None and only not in roles:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     parties = await call.of(DIRECTORY).parties([only] if only else list(roles))
     return answer(PartyList(items=tuple(await _views(call, parties))))
 

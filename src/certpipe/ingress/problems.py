@@ -1,9 +1,10 @@
 """The faults that only a door can find: the shape of a request, its sender, its timing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from certpipe.core.problems import Problem
+from certpipe.core.problems import TARGET_NOT_FOUND, Problem
 from schemas.status import Actor
 
 UNAUTHORIZED = Problem(
@@ -26,6 +27,11 @@ NOT_FOUND = Problem(
     "There is nothing at this address",
     hint="/openapi.json tells what there is",
     status=404,
+)
+NO_ORGANIZATION = replace(
+    TARGET_NOT_FOUND,
+    field="organization_id",
+    hint="None of your organizations has this id; GET /v1/organizations lists them",
 )
 METHOD_NOT_ALLOWED = Problem(
     "method_not_allowed",

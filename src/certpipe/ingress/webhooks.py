@@ -12,13 +12,12 @@ from aiohttp import web
 
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.webhooks import EndpointChange, NewEndpoint, NewKeys
-from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
-from certpipe.ingress.endpoint_rules import exists, header_faults, place_of
+from certpipe.ingress.endpoint_rules import HEADERS_ANEW, NO_ENDPOINT, exists, header_faults, place_of
 from certpipe.ingress.keys import BODIES, WEBHOOKS
 from certpipe.ingress.parties import MANAGERS
-from certpipe.ingress.problems import FORBIDDEN
+from certpipe.ingress.problems import FORBIDDEN, NO_ORGANIZATION
 from certpipe.ingress.refusal import RefusedError
 from schemas.webhooks import RotateBody, WebhookBody, WebhookChange, WebhookCreated, WebhookList, WebhookView
 
@@ -32,7 +31,7 @@ async def create(call: Call) -> web.StreamResponse:
     body = await call.of(BODIES).read_model(call.request, WebhookBody, most=MOST_BYTES)
     role = (await call.roles()).get(body.organization_id)
     if role is None:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     if role not in MANAGERS:
         raise RefusedError(_MANAGERS_ONLY)
     webhooks, endpoint_id = call.of(WEBHOOKS), uuid7()
@@ -56,7 +55,7 @@ async def index(call: Call) -> web.StreamResponse:
     """All of the sender's organizations, or those of one."""
     roles, only = await call.roles(), call.query_id("organization_id")
     if only is not None and only not in roles:
-        raise RefusedError(TARGET_NOT_FOUND.about("organization_id"))
+        raise RefusedError(NO_ORGANIZATION)
     return answer(WebhookList(items=tuple(await call.of(WEBHOOKS).endpoints.endpoints([only] if only else [*roles]))))
 
 
@@ -69,6 +68,8 @@ async def change(call: Call) -> web.StreamResponse:
     """Change what was sent, and nothing else."""
     view, webhooks = await managed(call), call.of(WEBHOOKS)
     body = await call.of(BODIES).read_model(call.request, WebhookChange, most=MOST_BYTES)
+    if body.url not in {None, view.url} and view.headers and body.headers is None:
+        raise RefusedError(HEADERS_ANEW)
     await _check(call, view.organization_id, view.id, url=body.url, headers=body.headers or {})
     headers = None if body.headers is None else webhooks.sealer.seal_headers(view.id, body.headers)
     changed = EndpointChange(
@@ -87,7 +88,7 @@ async def remove(call: Call) -> web.StreamResponse:
     """Nothing is sent to it any more."""
     view, webhooks = await managed(call), call.of(WEBHOOKS)
     if not await webhooks.endpoints.remove(view.id, now=webhooks.clock.now()):
-        raise RefusedError(TARGET_NOT_FOUND)
+        raise RefusedError(NO_ENDPOINT)
     return web.Response(status=204)
 
 
@@ -139,7 +140,7 @@ async def _check(
 
 def _there(view: WebhookView | None) -> WebhookView:
     if view is None:
-        raise RefusedError(TARGET_NOT_FOUND)
+        raise RefusedError(NO_ENDPOINT)
     return view
 
 

@@ -23,7 +23,9 @@ log: Final = logging.getLogger(__name__)
 SPARE: Final = timedelta(seconds=45)
 """Beside the time of one request, what a lease leaves for waiting in the lane and for writing down."""
 MOST_CLAIMED: Final = 5_000
-MOST_AT_ONCE: Final = 1_000
+"""In memory; beyond that an endpoint may still have what can be sent at once, whatever the others hold."""
+MOST_AT_ONCE: Final = 300
+"""Deliveries of one claim: reading them must not keep the answers of receivers waiting for long."""
 IDLE: Final = timedelta(minutes=10)
 
 
@@ -64,7 +66,7 @@ class Deliverer:
         self._schedule = schedule or Schedule()
         self._settler = Settler(deliveries, clock)
         self._lanes: dict[UUID, Lane] = {}
-        self._hungry: set[UUID] = set()
+        self._hungry: dict[UUID, None] = {}  # in order: who has waited longest comes first
         self._awake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._look_at = clock.now()
@@ -72,7 +74,7 @@ class Deliverer:
 
     def wake(self, endpoints: Collection[UUID]) -> None:
         """These have something new."""
-        self._hungry.update(endpoints)
+        self._hungry.update(dict.fromkeys(endpoints))
         self._awake.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -101,8 +103,8 @@ class Deliverer:
         try:
             if look or now >= self._look_at:
                 self._look_at = now + timedelta(seconds=self._every)
-                self._look_after_lanes(now)
-                self._hungry.update(await self._deliveries.waiting(now))
+                await self._look_after_lanes(now)
+                self._hungry.update(dict.fromkeys(await self._deliveries.waiting(now)))
             if self._hungry:
                 await self._claim(now)
         except Unavailable as away:
@@ -114,15 +116,16 @@ class Deliverer:
                 self._away = False
                 log.info("delivering again")
 
-    def _look_after_lanes(self, now: datetime) -> None:
-        """Go on where a pause is over; forget who was idle for long."""
+    async def _look_after_lanes(self, now: datetime) -> None:
+        """See what changed of those that have something claimed; go on where a pause is over; forget the idle."""
+        await self._open([each for each, lane in self._lanes.items() if lane.queued])
         for endpoint_id, lane in list(self._lanes.items()):
             self._go_on(lane, now)
             if not lane.held and now - lane.used_at > IDLE:
                 del self._lanes[endpoint_id]
 
     async def _claim(self, now: datetime) -> None:
-        hungry, self._hungry = self._hungry, set()
+        hungry, self._hungry = self._hungry, {}
         # A lane that is paused while somebody has something for it: it may have been changed meanwhile.
         await self._open([each for each in hungry if (lane := self._lanes.get(each)) is None or lane.paused(now)])
         rooms = self._rooms(hungry, now)
@@ -152,26 +155,35 @@ class Deliverer:
             raise
 
     def _rooms(self, hungry: Iterable[UUID], now: datetime) -> Mapping[UUID, int]:
-        left = min(MOST_AT_ONCE, MOST_CLAIMED - len(self._settler) - sum(lane.held for lane in self._lanes.values()))
+        left = MOST_AT_ONCE
+        most = MOST_CLAIMED - len(self._settler) - sum(lane.held for lane in self._lanes.values())
         rooms = {}
         for endpoint_id in hungry:
             lane = self._lanes.get(endpoint_id)
             if lane is None or lane.paused(now):
                 continue
-            room = min(lane.room, left)
-            if room > 0:
-                rooms[endpoint_id] = room
-                left -= room
-            else:
+            room = min(lane.room, most if lane.held else max(most, lane.width))
+            if room <= 0:
                 lane.more = True
+            elif left:
+                rooms[endpoint_id] = room = min(room, left)
+                left, most = left - room, most - room
+            else:
+                self.wake((endpoint_id,))  # the next claim is theirs
         return rooms
 
     async def _open(self, endpoint_ids: Collection[UUID]) -> None:
-        """Lanes for endpoints that have none, or that were changed. Their keys are opened when they are others."""
+        """Lanes for endpoints that have none, or that were changed. Their keys are opened when they are others.
+
+        What is claimed of those that get nothing any more is given up.
+        """
         if not endpoint_ids:
             return
         now = self._clock.now()
-        for target in await self._deliveries.targets(list(endpoint_ids)):
+        targets = await self._deliveries.targets(list(endpoint_ids))
+        for endpoint_id in self._lanes.keys() & (set(endpoint_ids) - {target.id for target in targets}):
+            self._lanes[endpoint_id].drop()
+        for target in targets:
             lane = self._lanes.get(target.id)
             if lane is None:
                 self._lanes[target.id] = Lane(
@@ -205,10 +217,12 @@ class Deliverer:
         """Send this, and then what is next for as long as there is some."""
         time = asyncio.get_running_loop().time
         while claimed is not None:
-            began = time()
+            began, target = time(), lane.target
             outcome = await self._attempt(lane, claimed)
-            changed = lane.landed(outcome.standing, time() - began)
-            self._settler.put(outcome.attempted, outcome.standing.health(claimed.endpoint_id) if changed else None)
+            # What came of it before its owner changed it says nothing of it now.
+            standing = outcome.standing if lane.target.changed_at == target.changed_at else lane.standing
+            changed = lane.landed(standing, time() - began)
+            self._settler.put(outcome.attempted, standing.health(target) if changed else None)
             now = self._clock.now()
             claimed = lane.next(now)
             self._go_on(lane, now)

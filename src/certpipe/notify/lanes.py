@@ -62,6 +62,11 @@ class Lane:
         return len(self._queue) + self.in_flight
 
     @property
+    def queued(self) -> bool:
+        """Whether something is claimed that is not being sent yet."""
+        return bool(self._queue)
+
+    @property
     def capacity(self) -> int:
         """How many may be claimed."""
         if self._probing:

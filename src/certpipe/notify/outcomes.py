@@ -8,7 +8,7 @@ from typing import Final
 from certpipe.core.ports.webhooks import Attempted, Claimed
 from certpipe.notify.schedule import Schedule
 from certpipe.notify.sending import Sent
-from certpipe.notify.standing import Standing
+from certpipe.notify.standing import LONGEST_PAUSE, Standing
 from schemas.webhooks import AttemptView, DeliveryState
 
 OUR_PAUSE: Final = timedelta(seconds=60)
@@ -34,6 +34,8 @@ def judged(claimed: Claimed, sent: Sent, standing: Standing, schedule: Schedule,
     if sent.delivered:
         return Outcome(Attempted(claimed, sent.attempt, DeliveryState.DELIVERED, None), Standing())
     after = standing.gone(now) if sent.gone else standing.failed(sent.attempt.at, now)
+    if sent.retry_after is not None:  # asked of all that comes, and not of this delivery alone
+        after = after.resting(now + min(timedelta(seconds=sent.retry_after), LONGEST_PAUSE))
     delay = schedule.delay(claimed.step + 1, at_least=sent.retry_after)
     if delay is None:
         return Outcome(Attempted(claimed, sent.attempt, DeliveryState.FAILED, None), after)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,15 +19,20 @@ CURSOR: Final = "amqp"
 BATCH: Final = 200
 LEASE: Final = timedelta(seconds=10)
 PATIENCE: Final = timedelta(seconds=60)
+_FIRST_WAIT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What stands before the cursor may go on to `position`; `full`: there may be more behind it."""
+    """What stands before the cursor may go on to `position`; `full`: there may be more behind it.
+
+    `due_at`: when it is to be offered, for the first time or again.
+    """
 
     position: int
     messages: Sequence[Message]
     began: datetime
+    due_at: datetime
     full: bool
 
 
@@ -36,7 +41,8 @@ class EventPublisher:
 
     While the broker or the database is away it waits, and says so once. A message that a queue refuses while the
     broker is there (a subscriber's queue that is full, and rejects) is tried for a minute and then left out, with an
-    error in the log: one subscriber must not keep all others from their events.
+    error in the log, and so is at once what is refused the same way afterwards, until something is taken again: one
+    subscriber must not keep all others from their events. It is tried seldom, for other queues may take it each time.
 
     Attributes:
         heard: is set when the feed may have grown, and when it is time to stop.
@@ -61,6 +67,7 @@ class EventPublisher:
         self._position: int | None = None
         self._renew_at = clock.now()
         self._refused: _Batch | None = None
+        self._hopeless: set[tuple[str, str]] = set()
         self._trouble = False
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -101,17 +108,27 @@ class EventPublisher:
         if not told:
             return None
         messages = [message for each in told for message in self._messages(each)]
-        return _Batch(told[-1].position, messages, self._clock.now(), full=len(told) == BATCH)
+        now = self._clock.now()
+        return _Batch(told[-1].position, messages, now, now, full=len(told) == BATCH)
 
     async def _through(self, batch: _Batch) -> bool:
         """Publish it, and go on; true when there may be more."""
+        if self._clock.now() < batch.due_at:
+            return False
         refused = await self._offered(batch.messages)
-        if refused and self._clock.now() - batch.began < PATIENCE:
-            self._refused = _Batch(batch.position, refused, batch.began, batch.full)
+        self._hopeless -= _ways(batch.messages) - _ways(refused)
+        now = self._clock.now()
+        if now - batch.began >= PATIENCE:
+            self._hopeless |= _ways(refused)
+        waiting = [message for message in refused if _way(message) not in self._hopeless]
+        for message in refused:
+            if _way(message) in self._hopeless:
+                log.error("a queue refuses events for long; left out", extra={"event_id": message.message_id})
+        if waiting:
+            again_at = now + max(_FIRST_WAIT, now - batch.began)
+            self._refused = _Batch(batch.position, waiting, batch.began, again_at, batch.full)
             self._say("a queue refuses events")
             return False
-        for message in refused:
-            log.error("a queue refused an event for a minute; left out", extra={"event_id": message.message_id})
         self._refused = None
         mine = await self._cursors.advance(CURSOR, self._owner, batch.position)
         self._position = batch.position if mine else None
@@ -148,3 +165,12 @@ class EventPublisher:
         if not self._trouble:
             self._trouble = True
             log.warning(sentence, extra={"codes": codes} if codes else None)
+
+
+def _way(message: Message) -> tuple[str, str]:
+    """What leads to the same queues."""
+    return message.exchange, message.routing_key
+
+
+def _ways(messages: Iterable[Message]) -> set[tuple[str, str]]:
+    return set(map(_way, messages))

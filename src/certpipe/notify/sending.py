@@ -15,6 +15,7 @@ from yarl import URL
 from certpipe.core.clock import Clock
 from certpipe.core.ports.events import Told
 from certpipe.core.ports.webhooks import EndpointOpener, Target
+from certpipe.core.webhook_headers import is_reserved
 from certpipe.notify.answers import excerpt, seconds_asked
 from certpipe.notify.connecting import ForbiddenAddressError, Sessions, UnresolvedError
 from certpipe.notify.signing import Signer
@@ -24,11 +25,6 @@ DEFAULT_TIMEOUT = 15.0
 MOST_BYTES = 64 * 1024
 """Bytes of an answer that are read, so that its connection can serve again; above that it is closed."""
 
-_OURS = frozenset(
-    {"accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "host"}
-    | {"keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"}
-)
-_OUR_FAMILIES = ("webhook-", "proxy-")
 _ASKS_FOR_TIME = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -88,12 +84,6 @@ class Signing:
         previous = None if target.previous is None else opener.keys(target.id, target.previous)
         signer = Signer(opener.keys(target.id, target.sealed), previous, target.previous_until)
         return cls(signer, opener.headers(target.id, target.headers))
-
-
-def is_reserved(name: str) -> bool:
-    """Whether a header is not the owner's to set."""
-    lower = name.lower()
-    return lower in _OURS or lower.startswith(_OUR_FAMILIES)
 
 
 class Sender:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from certpipe.core.ports.webhooks import Health, Target
 from schemas.webhooks import DisabledBecause
@@ -59,12 +58,13 @@ class Standing:
         return Standing(self.failures + 1, self.failing_since or now, None, DisabledBecause.GONE)
 
     def resting(self, until: datetime) -> "Standing":
-        """Paused by no fault of its own."""
-        return Standing(self.failures, self.failing_since, until, self.disable)
+        """Paused until then at the least, whatever its failures earn."""
+        paused_until = until if self.paused_until is None else max(until, self.paused_until)
+        return Standing(self.failures, self.failing_since, paused_until, self.disable)
 
-    def health(self, endpoint_id: UUID) -> Health:
+    def health(self, target: Target) -> Health:
         """As it is written down."""
-        return Health(endpoint_id, self.failures, self.failing_since, self.paused_until, self.disable)
+        return Health(target.id, target.changed_at, self.failures, self.failing_since, self.paused_until, self.disable)
 
 
 def pause(failures: int) -> timedelta:

@@ -73,6 +73,7 @@ def _target(row: Record) -> Target:
     return Target(
         id=row["id"],
         version=row["version"],
+        changed_at=row["updated_at"],
         url=row["url"],
         sealed=SealedText(row["keys_kid"], row["keys_sealed"]),
         headers=SealedText(row["headers_kid"], row["headers_sealed"]),
@@ -101,9 +102,16 @@ def _attempts(attempted: Sequence[Attempted]) -> Sequence[Sequence[object]]:
 
 
 def _healths(health: Sequence[Health]) -> Sequence[Sequence[object]]:
-    """The five columns of healths. Of two for one endpoint the last counts."""
+    """The six columns of healths. Of two for one endpoint the last counts."""
     rows = {
-        each.endpoint_id: (each.endpoint_id, each.failures, each.failing_since, each.paused_until, each.disable)
+        each.endpoint_id: (
+            each.endpoint_id,
+            each.changed_at,
+            each.failures,
+            each.failing_since,
+            each.paused_until,
+            each.disable,
+        )
         for each in health
     }
-    return list(zip(*rows.values(), strict=True)) or [()] * 5
+    return list(zip(*rows.values(), strict=True)) or [()] * 6

@@ -180,13 +180,13 @@ def test_a_secret_is_rotated_and_the_old_one_revoked(api: FakeApi, run: Run, fil
             DeliveryState.PENDING,
             AttemptView(at=START, status=500, milliseconds=3, error="status", excerpt="no\x1b[2J"),
             1,
-            "✗ not taken  500  status  3 ms\n  no [2J\n",
+            "✗ not taken  500  status  3 ms\n  no [2J\n  → only 2xx counts",
         ),
         (
             DeliveryState.FAILED,
             AttemptView(at=START, milliseconds=1, error="forbidden_address"),
             1,
-            "✗ not taken  forbidden_address  1 ms",
+            "✗ not taken  forbidden_address  1 ms\n  → the name leads into",
         ),
     ],
 )
@@ -210,17 +210,30 @@ def test_a_ping_waits_for_its_outcome_in_the_log(
 def test_a_ping_of_which_nothing_is_known_in_time_is_exit_code_4(api: FakeApi, run: Run) -> None:
     api.answers(f"POST {PATH}/ping", Reply(202, PingView(event_id=EVENT_ID)))
     api.answers(f"GET {PATH}/deliveries", Reply(200, DeliveryPage(items=())))
+    api.answers(f"GET {PATH}", SHOWN)
     result = run("webhooks", "ping", ID, "--wait", "0.2")
     assert result.exit_code == 4
     assert f"deliveries {ID}" in result.stderr
 
 
+def test_a_ping_of_a_paused_endpoint_tells_of_the_pause_and_how_to_end_it(api: FakeApi, run: Run) -> None:
+    paused = endpoint(failures=5, failing_since=START, paused_until=START)
+    api.answers(f"POST {PATH}/ping", Reply(202, PingView(event_id=EVENT_ID)))
+    api.answers(f"GET {PATH}/deliveries", Reply(200, DeliveryPage(items=())))
+    api.answers(f"GET {PATH}", Reply(200, WebhookView(**paused)))
+    result = run("webhooks", "ping", ID, "--wait", "0.2")
+    assert result.exit_code == 4
+    assert "failed 5 times on end, and is paused until 2026-01-02 03:04:05 UTC" in result.stderr
+    assert f"webhooks enable {ID}" in result.stderr
+
+
 def test_the_log_tells_each_deliverys_last_attempt_and_what_a_failing_receiver_said(api: FakeApi, run: Run) -> None:
     bad = AttemptView(at=START, status=500, milliseconds=31, error="status", excerpt="<h1>\x1b]0;gotcha\x07oops\n</h1>")
     good = AttemptView(at=START, status=200, milliseconds=12, excerpt="ok")
+    late = START.replace(year=2999)
     items = (
         delivery(DeliveryState.PENDING, next_attempt_at=START),
-        delivery(DeliveryState.PENDING, bad, bad, next_attempt_at=START),
+        delivery(DeliveryState.PENDING, bad, bad, next_attempt_at=late),
         delivery(DeliveryState.FAILED, bad),
         delivery(DeliveryState.DELIVERED, bad, good),
     )
@@ -229,8 +242,8 @@ def test_the_log_tells_each_deliverys_last_attempt_and_what_a_failing_receiver_s
     assert result.exit_code == 0, result.output
     assert api.received[-1].path == f"{PATH}/deliveries?state=failed&limit=4&cursor=500"
     lines = result.stdout.splitlines()
-    assert lines[0].endswith("0 attempts   next 2026-01-02 03:04:05")
-    assert lines[1].endswith("2 attempts   500  status  31 ms  next 2026-01-02 03:04:05")
+    assert lines[0].endswith("0 attempts   due")
+    assert lines[1].endswith("2 attempts   500  status  31 ms  next 2999-01-02 03:04:05")
     assert lines[2].strip() == "<h1> ]0;gotcha oops </h1>"
     assert lines[3].endswith("1 attempt    500  status  31 ms")
     assert lines[5].endswith("✓ delivered  certificate.stored       2026-01-02 03:04:05  2 attempts   200  12 ms")

@@ -42,6 +42,7 @@ def target(
     endpoint_id: UUID | None = None,
     *,
     version: int = 1,
+    changed_at: datetime = AT,
     failures: int = 0,
     failing_since: datetime | None = None,
     paused_until: datetime | None = None,
@@ -49,6 +50,7 @@ def target(
     return Target(
         id=endpoint_id or uuid7(),
         version=version,
+        changed_at=changed_at,
         url="https://receiver.example/hook",
         sealed=SEALED,
         headers=SEALED,
@@ -183,7 +185,7 @@ class MemoryDeliveries:
 
     async def targets(self, endpoint_ids: Sequence[UUID]) -> Sequence[Target]:
         self._answer()
-        return [self.targets_known[each] for each in endpoint_ids if each in self.targets_known]
+        return [known for each in endpoint_ids if each not in self.disabled and (known := self.targets_known.get(each))]
 
     async def settle(self, attempted: Sequence[Attempted], health: Sequence[Health], *, now: datetime) -> None:
         self._answer()
@@ -199,6 +201,8 @@ class MemoryDeliveries:
             row.log.append(each.attempt)
         for one in health:
             before = self.targets_known[one.endpoint_id]
+            if before.changed_at != one.changed_at:
+                continue
             self.targets_known[one.endpoint_id] = replace(
                 before,
                 failures=one.failures,
@@ -227,12 +231,14 @@ class Receivers:
         self.at_once: dict[UUID, int] = {}
         self.most: dict[UUID, int] = {}
         self.came: list[tuple[UUID, int]] = []
+        self.urls: list[str] = []
         self.coming = asyncio.Event()
 
     async def send(self, to: Target, secrets: Signing, what: Told, /) -> Sent:
         assert secrets.signer.headers(what.event.id, self.clock.now(), b"")
         began = self.clock.now()
         self.came.append((to.id, what.position))
+        self.urls.append(to.url)
         self.coming.set()
         self.at_once[to.id] = self.at_once.get(to.id, 0) + 1
         self.most[to.id] = max(self.most.get(to.id, 0), self.at_once[to.id])

@@ -8,12 +8,13 @@ import pytest
 
 from certpipe.core.ports.events import Told
 from certpipe.core.ports.webhooks import SealedText
-from certpipe.notify.delivery import Deliverer
+from certpipe.notify import delivery
+from certpipe.notify.delivery import MOST_AT_ONCE, Deliverer
 from certpipe.notify.lanes import FIRST_WIDTH
 from certpipe.notify.schedule import Schedule
 from certpipe.notify.sending import Sent
 from schemas.webhooks import DeliveryState
-from tests.fakes import HandClock
+from tests.fakes import AT, HandClock
 from tests.unit.notify.queue import MemoryDeliveries, Opener, Receivers, answered, target, ticking
 
 DELIVERED, PENDING, FAILED = DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.FAILED
@@ -85,6 +86,15 @@ async def test_many_events_take_few_claims_and_few_settlings(bench: Bench) -> No
     assert bench.receivers.most[to.id] == 16
 
 
+async def test_of_many_endpoints_each_gets_its_turn_at_once_in_claims_that_are_not_too_large(bench: Bench) -> None:
+    all_of_them = [target() for _ in range(100)]
+    for to in all_of_them:
+        bench.store.add(to, 20)
+    async with bench.running():
+        await bench.store.until(lambda: {row.state for row in bench.store.rows.values()} == {DELIVERED})
+    assert max(sum(rooms.values()) for rooms in bench.store.claims) <= MOST_AT_ONCE
+
+
 async def test_keys_are_opened_once_and_again_only_when_they_are_others(bench: Bench) -> None:
     to = target()
     bench.store.add(to, 100)
@@ -109,6 +119,82 @@ async def test_an_endpoint_that_hangs_holds_up_no_other(bench: Bench) -> None:
         assert set(bench.store.states(hanging)) == {PENDING}
         assert bench.receivers.at_once[hanging.id] == FIRST_WIDTH
         bench.receivers.hang[hanging.id].set()
+
+
+async def test_many_that_hang_with_all_that_may_be_claimed_hold_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_CLAIMED", 20)
+    hanging, quick = [target() for _ in range(4)], target()
+    for to in hanging:
+        bench.receivers.hang[to.id] = asyncio.Event()
+        bench.store.add(to, 20)
+    async with bench.running():
+        await bench.receivers.until(2 * FIRST_WIDTH)
+        bench.store.add(quick, 30)
+        bench.deliverer.wake([quick.id])
+        await ticking(bench.clock, lambda: set(bench.store.states(quick)) == {DELIVERED})
+        for to in hanging:
+            assert set(bench.store.states(to)) == {PENDING}
+            bench.receivers.hang[to.id].set()
+
+
+async def test_whoever_waits_for_a_claim_gets_it_before_those_who_had_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_AT_ONCE", 4)
+    all_of_them = [target() for _ in range(12)]
+    for to in all_of_them:
+        bench.store.add(to, 100)
+    async with bench.running():
+        await bench.store.until(lambda: {row.state for row in bench.store.rows.values()} == {DELIVERED})
+    turns = [endpoint_id for rooms in bench.store.claims[:36] for endpoint_id in rooms]
+    for start in range(24):
+        assert len(set(turns[start : start + 12])) > 10, "nobody comes twice while others wait"
+
+
+async def test_what_was_claimed_is_not_sent_to_an_endpoint_that_its_owner_disabled(bench: Bench) -> None:
+    to = target()
+    bench.receivers.hang[to.id] = asyncio.Event()
+    bench.store.add(to, 12)
+    async with bench.running():
+        await bench.receivers.until(FIRST_WIDTH)
+        bench.store.disabled[to.id] = "owner"
+        await ticking(bench.clock, lambda: bench.deliverer._lanes[to.id].held == FIRST_WIDTH)
+        bench.receivers.hang[to.id].set()
+        await bench.store.until(lambda: bench.store.states(to).count(DELIVERED) == FIRST_WIDTH)
+    assert len(bench.receivers.came) == FIRST_WIDTH
+
+
+async def test_what_was_claimed_before_a_change_is_sent_as_the_endpoint_is_now(bench: Bench) -> None:
+    to = target()
+    bench.receivers.hang[to.id] = asyncio.Event()
+    bench.store.add(to, 12)
+    async with bench.running():
+        await bench.receivers.until(FIRST_WIDTH)
+        bench.store.targets_known[to.id] = replace(to, version=2, url="https://elsewhere.example/")
+        await ticking(bench.clock, lambda: bench.deliverer._lanes[to.id].target.version == 2)
+        bench.receivers.hang[to.id].set()
+        await bench.store.until(lambda: set(bench.store.states(to)) == {DELIVERED})
+    assert bench.receivers.urls == [to.url] * FIRST_WIDTH + ["https://elsewhere.example/"] * (12 - FIRST_WIDTH)
+
+
+async def test_a_410_of_the_address_before_does_not_end_the_endpoint_at_its_new_one(bench: Bench) -> None:
+    to = target()
+    bench.receivers.hang[to.id] = asyncio.Event()
+    bench.receivers.answers[to.id] = lambda _: answered(410, at=bench.clock.now())
+    bench.store.add(to, 12)
+    async with bench.running():
+        await bench.receivers.until(FIRST_WIDTH)
+        moved = replace(to, version=2, changed_at=AT + timedelta(seconds=1), url="https://elsewhere.example/")
+        bench.store.targets_known[to.id] = moved
+        await ticking(bench.clock, lambda: bench.deliverer._lanes[to.id].target.version == 2)
+        bench.receivers.hang.pop(to.id).set()
+        await bench.store.until(lambda: sum(len(row.log) for row in bench.store.of(to)) >= FIRST_WIDTH)
+        bench.receivers.answers.clear()
+        bench.clock.advance(6)
+        await ticking(bench.clock, lambda: set(bench.store.states(to)) == {DELIVERED})
+    assert not bench.store.disabled
 
 
 async def test_it_tries_by_the_schedule_for_seventy_five_hours_and_then_calls_it_failed(bench: Bench) -> None:

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from certpipe.notify.outcomes import OUR_PAUSE, OurError, hindered, judged
 from certpipe.notify.schedule import Schedule
-from certpipe.notify.standing import Standing
+from certpipe.notify.standing import LONGEST_PAUSE, Standing
 from schemas.webhooks import DeliveryState, DisabledBecause
 from tests.fakes import AT
 from tests.unit.notify.queue import answered, claimed
@@ -33,6 +33,18 @@ def test_the_tenth_failure_is_the_end_of_the_delivery() -> None:
 def test_a_receiver_that_asks_for_time_gets_it() -> None:
     outcome = judged(claimed(ID), answered(503, retry_after=120.0), Standing(), PLAIN, AT)
     assert outcome.attempted.due_at == AT + timedelta(seconds=120)
+    assert outcome.standing.paused_until == AT + timedelta(seconds=120)
+
+
+def test_a_receiver_that_asks_for_a_day_is_asked_again_in_five_minutes_by_other_deliveries() -> None:
+    outcome = judged(claimed(ID), answered(429, retry_after=86_400.0), Standing(), PLAIN, AT)
+    assert outcome.attempted.due_at == AT + timedelta(days=1)
+    assert outcome.standing.paused_until == AT + LONGEST_PAUSE
+
+
+def test_a_pause_that_was_earned_is_not_made_shorter_by_what_is_asked() -> None:
+    outcome = judged(claimed(ID), answered(503, retry_after=1.0), Standing(6, AT), PLAIN, AT)
+    assert outcome.standing.paused_until == AT + timedelta(seconds=20)
 
 
 def test_gone_ends_the_endpoint_and_keeps_the_delivery_for_when_it_is_enabled_again() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from certpipe.core.errors import Unavailable
 from certpipe.core.ports.broker import Message
-from certpipe.notify.publishing import BATCH, LEASE, PATIENCE, EventPublisher
+from certpipe.notify.publishing import BATCH, LEASE, EventPublisher
 from tests.fakes import AWAY, HandClock, MemoryPublisher
 from tests.unit.notify.queue import ORGANIZATION, MemoryFeed, ticking, told
 
@@ -96,28 +96,67 @@ async def test_a_broker_that_goes_in_the_middle_gets_the_batch_again() -> None:
     assert len(broker.published) == 1
 
 
+async def by_seconds(clock: HandClock, seconds: int) -> None:
+    """Let so much time pass, and whoever polls look each second."""
+    for _ in range(seconds):
+        looks = len(clock.waits)
+        await ticking(clock, lambda looks=looks: len(clock.waits) > looks + 1)  # type: ignore[misc] # mypy cannot infer such a lambda
+        clock.advance(1)
+
+
 async def test_a_queue_that_refuses_holds_up_the_others_for_a_minute_and_gets_no_event_twice(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     feed, broker, clock = MemoryFeed(told(1, reply_to="full"), told(2), told(3)), Broker(), HandClock()
     broker.refuses = {"full"}
     async with publishing(feed, broker, clock):
-        await ticking(clock, lambda: broker.tries > 10)
-        assert feed.position == 0
+        await by_seconds(clock, 5)
         before = len(broker.published)
-        await ticking(clock, lambda: broker.tries > 20)
+        await by_seconds(clock, 53)
+        assert feed.position == 0
         assert len(broker.published) == before
-        clock.advance(PATIENCE.total_seconds())
+        await by_seconds(clock, 8)
         await ticking(clock, lambda: feed.position == 3)
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
+
+
+async def test_what_is_refused_is_tried_seldom_for_other_queues_may_get_it_each_time() -> None:
+    feed, broker, clock = MemoryFeed(told(1)), Broker(), HandClock()
+    broker.refuses = {f"{ORGANIZATION}.certificate.forwarded"}
+    async with publishing(feed, broker, clock):
+        await by_seconds(clock, 66)
+        await ticking(clock, lambda: feed.position == 1)
+    assert broker.tries < 10
+
+
+async def test_a_queue_that_stays_full_is_not_waited_for_again_until_it_has_taken_something() -> None:
+    feed, broker, clock = MemoryFeed(told(1, reply_to="full")), Broker(), HandClock()
+    broker.refuses = {"full"}
+    async with publishing(feed, broker, clock):
+        await by_seconds(clock, 66)
+        await ticking(clock, lambda: feed.position == 1)
+        feed.events += [told(2, reply_to="full"), told(3)]
+        await ticking(clock, lambda: feed.position == 3)
+        broker.refuses = set()
+        feed.events += [told(4, reply_to="full")]
+        await ticking(clock, lambda: feed.position == 4)
+        broker.refuses = {"full"}
+        feed.events += [told(5, reply_to="full")]
+        await by_seconds(clock, 58)
+        assert feed.position == 4
+        broker.refuses = set()
+        await by_seconds(clock, 8)
+        await ticking(clock, lambda: feed.position == 5)
+    assert [each.correlation_id for each in broker.published if each.routing_key == "full"] == ["mine-4", "mine-5"]
 
 
 async def test_a_queue_that_takes_it_after_all_has_lost_nothing() -> None:
     feed, broker, clock = MemoryFeed(told(1, reply_to="full"), told(2)), Broker(), HandClock()
     broker.refuses = {"full"}
     async with publishing(feed, broker, clock):
-        await ticking(clock, lambda: broker.tries > 10)
+        await by_seconds(clock, 10)
         broker.refuses = set()
+        await by_seconds(clock, 10)
         await ticking(clock, lambda: feed.position == 2)
     assert [each.routing_key for each in broker.published].count("full") == 1
 

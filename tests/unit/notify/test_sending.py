@@ -9,7 +9,8 @@ import pytest
 
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.webhooks import SealedText, SigningKeys, Target
-from certpipe.notify.sending import Sent, Signing, is_reserved
+from certpipe.core.webhook_headers import is_reserved
+from certpipe.notify.sending import Sent, Signing
 from certpipe.notify.signing import Signer
 from schemas.webhooks import AttemptView
 
@@ -42,6 +43,7 @@ def target(*, rotated: bool) -> Target:
     return Target(
         id=ENDPOINT,
         version=1,
+        changed_at=AT,
         url="https://hooks.example.com/",
         sealed=sealed("current"),
         headers=sealed("headers"),

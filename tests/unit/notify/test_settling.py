@@ -3,7 +3,7 @@ import asyncio
 from certpipe.core.ports.webhooks import Attempted, Health
 from certpipe.notify.settling import LAST_TRIES, MOST, Settler
 from schemas.webhooks import DeliveryState
-from tests.fakes import HandClock
+from tests.fakes import AT, HandClock
 from tests.unit.notify.queue import MemoryDeliveries, answered, claimed, target, ticking
 
 
@@ -34,7 +34,7 @@ async def test_while_the_database_is_away_results_are_kept_and_written_when_it_i
     (one,) = delivered(store, 1)
     store.away = True
     running = asyncio.create_task(settler.run())
-    settler.put(one, Health(one.claimed.endpoint_id, 3, None, None))
+    settler.put(one, Health(one.claimed.endpoint_id, AT, 3, None, None))
     await ticking(clock, lambda: len(clock.waits) > LAST_TRIES + 3)
     assert len(settler) == 1
     store.away = False
@@ -62,7 +62,7 @@ async def test_one_that_cannot_be_written_does_not_keep_its_neighbours() -> None
     settler = Settler(store, clock)
     store.breaks_on = 4
     results = delivered(store, 7)
-    settler.put(results[0], Health(results[0].claimed.endpoint_id, 2, None, None))
+    settler.put(results[0], Health(results[0].claimed.endpoint_id, AT, 2, None, None))
     for each in results[1:]:
         settler.put(each, None)
     settler.close()

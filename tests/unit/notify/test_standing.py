@@ -78,4 +78,4 @@ def test_a_rest_is_no_failure() -> None:
 
 def test_it_is_read_and_written_as_the_store_keeps_it() -> None:
     to = target(UUID(int=1), failures=7, failing_since=AT, paused_until=AT + SECOND)
-    assert Standing.of(to).health(to.id) == Health(to.id, 7, AT, AT + SECOND)
+    assert Standing.of(to).health(to) == Health(to.id, AT, 7, AT, AT + SECOND)

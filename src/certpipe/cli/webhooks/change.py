@@ -48,7 +48,10 @@ def change(
 
 
 def enable(endpoint_id: Endpoint, *, url: Url = None, token_file: TokenFile = None, as_json: Json = False) -> None:
-    """Start an endpoint anew: its failures are forgotten, and what waited is sent."""
+    """Start an endpoint anew.
+
+    Its failures are forgotten, and what waited is sent.
+    """
     document = ask("PATCH", f"{PATH}/{endpoint_id}", url, token_file, {"enabled": True}).body
     show_endpoint(document, as_json=as_json)
 

@@ -12,9 +12,10 @@ from certpipe.cli.options import Json, TokenFile, Url, run
 from certpipe.cli.problems import clean
 from certpipe.cli.resources import ask
 from certpipe.cli.show import read, show_json
+from certpipe.cli.webhooks.advice import advice
 from certpipe.cli.webhooks.options import PATH, Endpoint
 from certpipe.core.clock import SystemClock
-from schemas.webhooks import AttemptView, DeliveryPage, DeliveryState, DeliveryView, PingView
+from schemas.webhooks import AttemptView, DeliveryPage, DeliveryState, DeliveryView, PingView, WebhookView
 
 MARKS = {DeliveryState.DELIVERED: "✓", DeliveryState.PENDING: "…", DeliveryState.FAILED: "✗"}
 LOOK_AGAIN = 0.2
@@ -31,7 +32,9 @@ def deliveries(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """List what was sent to an endpoint, newest first: the last status, its latency, and what was answered.
+    """List what was sent to an endpoint, newest first.
+
+    Of each: the last status, its latency, and what was answered.
 
     Example: certpipe webhooks deliveries 0198f4a2-7c1e-7a54-9b0d-3f6f4c1d2e3a --state failed
     """
@@ -61,7 +64,8 @@ def show_delivery(delivery: DeliveryView) -> None:
     if last:
         line += f"  {outcome(last)}"
     if delivery.next_attempt_at and delivery.state is DeliveryState.PENDING:
-        line += f"  next {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S}"
+        is_due = delivery.next_attempt_at <= SystemClock().now()
+        line += "  due" if is_due else f"  next {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S}"
     typer.echo(line.rstrip())
     if last and last.excerpt and delivery.state is not DeliveryState.DELIVERED:
         typer.echo(f"{'':>8}    {clean(last.excerpt)[:MOST_EXCERPT]}")
@@ -83,7 +87,10 @@ def ping(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Send a test event to an endpoint, and tell what came of it. Exit code 1 when it was not taken."""
+    """Send a test event, and tell what came of it.
+
+    Exit code 1 when it was not taken.
+    """
     run(_ping(connect(url, token_file), endpoint_id, wait, as_json=as_json))
 
 
@@ -96,11 +103,7 @@ async def _ping(connection: Connection, endpoint_id: UUID, seconds: float, *, as
             async with asyncio.timeout(seconds):
                 delivery = await _attempted(client, endpoint_id, event_id)
         except TimeoutError as error:
-            raise CommandError(
-                f"nothing is known of the ping after {seconds:g} seconds; it goes on.",
-                hint=f"certpipe webhooks deliveries {endpoint_id}",
-                exit_code=ExitCode.TIMED_OUT,
-            ) from error
+            raise await _unknown(client, endpoint_id, seconds) from error
     taken = delivery.state is DeliveryState.DELIVERED
     if as_json:
         show_json(delivery.model_dump(mode="json"))
@@ -109,7 +112,26 @@ async def _ping(connection: Connection, endpoint_id: UUID, seconds: float, *, as
         typer.echo(f"{'✓ taken' if taken else '✗ not taken'}  {outcome(last)}")
         if last.excerpt and not taken:
             typer.echo(f"  {clean(last.excerpt)[:MOST_EXCERPT]}")
+        if hint := advice(last):
+            typer.echo(f"  → {hint}")
     raise typer.Exit(ExitCode.FINE if taken else ExitCode.NO)
+
+
+async def _unknown(client: Client, endpoint_id: UUID, seconds: float) -> CommandError:
+    """Nobody has tried yet: an endpoint that fails is left in peace for a while."""
+    endpoint = read(WebhookView, (await client.get(f"{PATH}/{endpoint_id}")).body)
+    if endpoint.paused_until:
+        return CommandError(
+            f"the endpoint failed {endpoint.failures} times on end, and is paused until "
+            f"{endpoint.paused_until:%Y-%m-%d %H:%M:%S} UTC; then the ping goes on.",
+            hint=f"certpipe webhooks enable {endpoint_id} ends the pause.",
+            exit_code=ExitCode.TIMED_OUT,
+        )
+    return CommandError(
+        f"nothing is known of the ping after {seconds:g} seconds; it goes on.",
+        hint=f"certpipe webhooks deliveries {endpoint_id}",
+        exit_code=ExitCode.TIMED_OUT,
+    )
 
 
 async def _attempted(client: Client, endpoint_id: UUID, event_id: str) -> DeliveryView:

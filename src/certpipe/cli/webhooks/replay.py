@@ -34,7 +34,9 @@ def replay(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Send again: one delivery, all that failed, or all events of a time, those included that were never sent.
+    """Send deliveries again: one, or many.
+
+    One of the log, all that failed, or all events of a time, those included that were never sent.
 
     Example: certpipe webhooks replay 0198f4a2-7c1e-7a54-9b0d-3f6f4c1d2e3a --since 2026-11-30T18:00Z
     """

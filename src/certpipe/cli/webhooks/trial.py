@@ -30,7 +30,9 @@ def trial(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Try a receiver out, from this machine: a signed event twice, and four forgeries that it must refuse.
+    """Try a receiver out, from this machine.
+
+    It gets a signed event twice, and four forgeries that it must refuse.
 
     Without --secret-file, the secret of the data folder is used, the same as for certpipe listen. Exit code 1 when
     one of them did not go as it must.

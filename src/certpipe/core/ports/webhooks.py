@@ -24,7 +24,7 @@ class SealedText:
 
 @dataclass(frozen=True, slots=True)
 class NewKeys:
-    """Fresh keys. `secret` (`whsec_…`) is shown once and then forgotten; `public_key` (`whpk_…`) may be shown always."""
+    """Fresh keys. `secret` (`whsec_…`) is shown once, then forgotten; `public_key` (`whpk_…`) may be shown always."""
 
     secret: str = field(repr=False)
     public_key: str
@@ -165,10 +165,14 @@ class Tickets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint as the sender needs it. `version` changes whenever anything of it does."""
+    """An endpoint as the sender needs it. `version` changes whenever anything of it does.
+
+    `changed_at` changes only with what its owner does, and is there to be compared.
+    """
 
     id: UUID
     version: int
+    changed_at: datetime
     url: str
     sealed: SealedText
     headers: SealedText
@@ -203,9 +207,13 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an endpoint stands after attempts. `disable`: end it, with the event `endpoint.disabled`."""
+    """How an endpoint stands after attempts. `disable`: end it, with the event `endpoint.disabled`.
+
+    `changed_at`: as it was when they began. It is no news where its owner has changed the endpoint since.
+    """
 
     endpoint_id: UUID
+    changed_at: datetime
     failures: int
     failing_since: datetime | None
     paused_until: datetime | None
@@ -227,7 +235,8 @@ class Deliveries(Protocol):
         Nothing of an endpoint that is disabled, removed or paused.
         """
 
-    async def targets(self, endpoint_ids: Sequence[UUID]) -> Sequence[Target]: ...
+    async def targets(self, endpoint_ids: Sequence[UUID]) -> Sequence[Target]:
+        """Those of them that get anything: neither disabled nor removed."""
 
     async def settle(self, attempted: Sequence[Attempted], health: Sequence[Health], *, now: datetime) -> None:
         """Write all of it down in one durable transaction. What somebody else settled meanwhile stays as it is."""

@@ -130,16 +130,25 @@ WITH old AS MATERIALIZED (
 SELECT count(*) AS done FROM gone
 
 -- name: sweep_followers
--- One slice. A follower is looked at a day after it came, and each day again until its upload has ended a day ago.
+-- One slice. A follower is looked at a day after it came, and each day again until its upload has ended a day ago and all
+-- of its events are published.
 WITH due AS MATERIALIZED (
     SELECT upload_id FROM certpipe.followers
     WHERE look_at <= now()
     ORDER BY look_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), looked AS MATERIALIZED (
     SELECT d.upload_id,
-        u.id IS NULL OR certpipe.ended(u.state, u.is_check) AND u.updated_at < now() - interval '1 day' AS over
+        u.id IS NULL OR certpipe.ended(u.state, u.is_check) AND u.updated_at < now() - interval '1 day'
+            AND t.untold IS NULL AS over
     FROM due d
     LEFT JOIN certpipe.uploads u ON u.id = d.upload_id
+    LEFT JOIN LATERAL (
+        SELECT true AS untold
+        FROM certpipe.events e
+        WHERE e.subject_id = d.upload_id
+          AND coalesce(e.position > (SELECT c.position FROM certpipe.cursors c WHERE c.name = 'amqp'), true)
+        LIMIT 1
+    ) AS t ON true
 ), gone AS (
     DELETE FROM certpipe.followers f USING looked l WHERE f.upload_id = l.upload_id AND l.over
 ), kept AS (

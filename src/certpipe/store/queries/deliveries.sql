@@ -49,14 +49,14 @@ CROSS JOIN LATERAL (
 ) AS e
 
 -- name: targets
-SELECT id, version, url, keys_kid, keys_sealed, headers_kid, headers_sealed, previous_kid, previous_sealed,
+SELECT id, version, updated_at, url, keys_kid, keys_sealed, headers_kid, headers_sealed, previous_kid, previous_sealed,
     previous_until, failures, failing_since, paused_until
 FROM certpipe.endpoints
-WHERE id = ANY ($1::uuid[])
+WHERE id = ANY ($1::uuid[]) AND removed_at IS NULL AND disabled_at IS NULL
 
 -- name: settle
 -- Guarded by the attempt: who settles after its lease was lost changes nothing. The rows are locked in one order, so that
--- two batches never wait for each other in a circle. How an endpoint stood before its owner started it anew is no news.
+-- two batches never wait for each other in a circle. How an endpoint stood before its owner changed it is no news.
 WITH held AS MATERIALIZED (
     SELECT d.endpoint_id, d.position, r.state, r.due_at, r.entry
     FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::jsonb[])
@@ -68,7 +68,7 @@ WITH held AS MATERIALIZED (
 ), settled AS (
     UPDATE certpipe.deliveries d
     SET state = h.state,
-        due_at = CASE WHEN h.state = 'pending' THEN coalesce(h.due_at, $12::timestamptz) END,
+        due_at = CASE WHEN h.state = 'pending' THEN coalesce(h.due_at, $13::timestamptz) END,
         leased_until = NULL,
         attempt = d.attempt + 1,
         step = d.step + 1,
@@ -78,11 +78,10 @@ WITH held AS MATERIALIZED (
     RETURNING d.position
 ), healths AS MATERIALIZED (
     SELECT e.id, r.failures, r.failing_since, r.paused_until, r.disable
-    FROM unnest($7::uuid[], $8::integer[], $9::timestamptz[], $10::timestamptz[], $11::text[])
-        AS r (id, failures, failing_since, paused_until, disable)
-    JOIN certpipe.endpoints e ON e.id = r.id
+    FROM unnest($7::uuid[], $8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::text[])
+        AS r (id, changed_at, failures, failing_since, paused_until, disable)
+    JOIN certpipe.endpoints e ON e.id = r.id AND e.updated_at = r.changed_at
     WHERE e.removed_at IS NULL AND e.disabled_at IS NULL
-      AND NOT coalesce(e.failing_since IS NULL AND r.failing_since < e.updated_at, false)
       AND (r.disable IS NOT NULL OR (e.failures, e.failing_since, e.paused_until)
         IS DISTINCT FROM (r.failures, r.failing_since, r.paused_until))
     ORDER BY e.id
@@ -92,7 +91,7 @@ WITH held AS MATERIALIZED (
     SET failures = h.failures,
         failing_since = h.failing_since,
         paused_until = h.paused_until,
-        disabled_at = CASE WHEN h.disable IS NOT NULL THEN $12::timestamptz END,
+        disabled_at = CASE WHEN h.disable IS NOT NULL THEN $13::timestamptz END,
         disabled_because = h.disable,
         version = e.version + 1
     FROM healths h
@@ -100,7 +99,7 @@ WITH held AS MATERIALIZED (
     RETURNING e.id, e.organization_id, e.version, e.disabled_because
 ), told AS (
     INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, at, code)
-    SELECT id, version, organization_id, 'endpoint.disabled', $12::timestamptz, disabled_because
+    SELECT id, version, organization_id, 'endpoint.disabled', $13::timestamptz, disabled_because
     FROM judged
     WHERE disabled_because IS NOT NULL
     RETURNING subject_id

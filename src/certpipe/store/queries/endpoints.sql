@@ -31,7 +31,7 @@ FROM certpipe.endpoints p
 WHERE p.id = $1 AND p.organization_id = ANY ($2::uuid[]) AND p.removed_at IS NULL
 
 -- name: change
--- What is null stays, but for the types, of which null means all.
+-- What is null stays, but for the types, of which null means all. How it stood at another address is forgotten, too.
 UPDATE certpipe.endpoints AS p
 SET url = coalesce($3, p.url),
     types = CASE WHEN $4::boolean THEN $5::text[] ELSE p.types END,
@@ -43,9 +43,9 @@ SET url = coalesce($3, p.url),
     disabled_because = CASE
         WHEN $10 THEN NULL WHEN NOT $10 THEN coalesce(p.disabled_because, 'owner') ELSE p.disabled_because
     END,
-    failures = CASE WHEN $10 THEN 0 ELSE p.failures END,
-    failing_since = CASE WHEN $10 THEN NULL ELSE p.failing_since END,
-    paused_until = CASE WHEN $10 THEN NULL ELSE p.paused_until END,
+    failures = CASE WHEN $10 OR $3 <> p.url THEN 0 ELSE p.failures END,
+    failing_since = CASE WHEN $10 OR $3 <> p.url THEN NULL ELSE p.failing_since END,
+    paused_until = CASE WHEN $10 OR $3 <> p.url THEN NULL ELSE p.paused_until END,
     version = p.version + 1,
     updated_at = $2
 WHERE p.id = $1 AND p.removed_at IS NULL

@@ -85,7 +85,7 @@ WITH endpoint AS MATERIALIZED (
 ), slice AS MATERIALIZED (
     SELECT e.position, e.at, e.type, e.subject_id
     FROM endpoint p
-    LEFT JOIN certpipe.events b ON b.position = $4 AND b.position > 0
+    LEFT JOIN certpipe.events b ON b.position = $4 AND b.position > 0 AND b.organization_id = p.organization_id
     CROSS JOIN LATERAL (
         SELECT n.position, n.at, n.type, n.subject_id
         FROM certpipe.events n
