@@ -43,7 +43,8 @@ ORDER BY u.id, p.part
 -- be inserted (xmax tells) was there before, even when a concurrent load recorded it after this statement began.
 -- While an older upload of the party is being sent, a newer one waits: the older, arriving last, would count there. An
 -- attempt begins with its intent, ends with a change of its row, and takes no two minutes. A removal does not stop an
--- attempt: what counts then is the last change before the removal's own two.
+-- attempt: what counts then is the last change before the removal's own two. Nor is an upload ended that was replaced while
+-- an attempt of it is under way, when its message comes a second time: the newer one would not wait for it any more.
 -- What a service is left alone by (all but its probe) waits, until the sweeper lets it go, and is not changed, so that no
 -- attempt is burnt; but the first of an organization tells it. Of a kind that $5 leaves no room for, those accepted last
 -- come again later: the first of them after $6 seconds, each other $7 seconds after the one before.
@@ -75,7 +76,13 @@ WITH held AS MATERIALIZED (
             WHERE c.party_id = u.party_id AND c.kind = u.kind AND c.removed_at > now() - interval '2 minutes'
               AND o.state = 'superseded' AND o.accepted_order < u.accepted_order
               AND f.received_at IS NULL AND f.intended_at >= e.at AND f.intended_at > now() - interval '2 minutes'
-        ) AS behind
+        ) AS behind,
+        EXISTS (
+            SELECT
+            FROM certpipe.handoffs f
+            WHERE f.upload_id = u.id AND f.received_at IS NULL
+              AND f.intended_at >= u.updated_at AND f.intended_at > now() - interval '2 minutes'
+        ) AS under_way
     FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
     JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
     WHERE u.state = 'stored'
@@ -85,7 +92,7 @@ WITH held AS MATERIALIZED (
     UPDATE certpipe.uploads u
     SET state = 'superseded', epoch = u.epoch + 1, dispatched_at = NULL, due_at = NULL, updated_at = now()
     FROM held h
-    WHERE u.id = h.id AND NOT h.active
+    WHERE u.id = h.id AND NOT h.active AND NOT h.under_way
     RETURNING u.id, u.epoch, u.organization_id, u.attempt
 ), told AS (
     INSERT INTO certpipe.events (subject_id, sequence, organization_id, type, stage, attempt)
@@ -119,17 +126,19 @@ WITH held AS MATERIALIZED (
     -- Dispatched already, so that the coming note of its dispatch does not put it off.
     UPDATE certpipe.uploads u
     SET dispatched_at = now(),
-        held_by = h.shut,
+        held_by = CASE WHEN h.active THEN h.shut END,
         due_at = CASE
-            WHEN h.shut IS NOT NULL THEN 'infinity'
-            WHEN h.behind THEN now() + interval '1 second'
+            WHEN h.active AND h.shut IS NOT NULL THEN 'infinity'
+            WHEN h.behind OR NOT h.active THEN now() + interval '1 second'
             ELSE now() + make_interval(secs => c.later + (c.beyond - 1) * c.between)
         END,
         epoch = u.epoch + CASE WHEN n.id IS NULL THEN 0 ELSE 1 END
     FROM held h
     LEFT JOIN crowd c ON c.id = h.id AND c.beyond > 0
     LEFT JOIN (news JOIN unavailable USING (owner, shut)) AS n ON n.id = h.id
-    WHERE u.id = h.id AND h.active AND (h.shut IS NOT NULL OR h.behind OR c.id IS NOT NULL)
+    WHERE u.id = h.id AND (
+        h.active AND (h.shut IS NOT NULL OR h.behind OR c.id IS NOT NULL) OR NOT h.active AND h.under_way
+    )
     RETURNING u.id, u.epoch, u.organization_id, u.kind::text AS kind, u.attempt, h.shut,
         n.id IS NOT NULL AS told, c.id IS NOT NULL AS put_off
 ), told_out AS (
