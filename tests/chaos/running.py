@@ -10,6 +10,7 @@ from tests.chaos.opening import opened
 from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 from tests.chaos.verdict import Verdict
+from tests.installation import ROOT
 
 LEAST_SECONDS = 400.0
 SLOWEST = 10
@@ -19,7 +20,7 @@ _LAST_WORDS = 600
 async def run(scenario: Scenario, broker: Broker, postgres: EmbeddedPostgres, *, uploads: int, seed: int) -> Verdict:
     """Send the uploads, do what the scenario does meanwhile, and judge."""
     began = time.monotonic()
-    verdict = Verdict(scenario.name, broker.name, seed, uploads)
+    verdict = Verdict(scenario.name, broker.name, seed, uploads, commit=await _commit())
     async with opened(scenario, broker, postgres, uploads=uploads, seed=seed) as rig:
         await _act(scenario, rig)
         await judge(rig, verdict, patience=scenario.patience, told=scenario.told)
@@ -27,6 +28,18 @@ async def run(scenario: Scenario, broker: Broker, postgres: EmbeddedPostgres, *,
             verdict.notes += _last_words(rig)
     verdict.seconds = time.monotonic() - began
     return verdict
+
+
+async def _commit() -> str:
+    """Which sources these are; empty outside of a checkout."""
+    process = await asyncio.create_subprocess_exec(
+        *("git", "describe", "--always", "--dirty"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    said, _ = await process.communicate()
+    return said.decode().strip()
 
 
 async def _act(scenario: Scenario, rig: Rig) -> None:

@@ -19,6 +19,7 @@ class Verdict:
         pac_wrong: what the PAC holds is not what ended as forwarded, or not a party's newest.
         dead_wrong: dead letters that were no poison, and poison that is no dead letter.
         left: messages that wait in queues at the end.
+        commit: of the sources that ran.
         refused: clients' uploads that were turned away for good.
     """
 
@@ -45,6 +46,7 @@ class Verdict:
     recovery_seconds: float | None = None
     recovery_rate: float | None = None
     seconds: float = 0.0
+    commit: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
