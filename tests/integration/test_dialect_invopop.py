@@ -91,7 +91,7 @@ async def test_an_upload_that_cannot_be_processed_is_a_500(running: Vendors, ent
     async with asyncio.timeout(20):
         while await running.execute(damage, entry.id) == "0":
             assert not waiting.done(), waiting.result()
+    status, _, body = await waiting  # with the fault still there: a try that has read the parts before must not succeed
     await running.faults()
-    status, _, body = await waiting
     assert status == 500, body
     assert_fits(body, "invopop", "error")
