@@ -14,6 +14,7 @@ from certpipe.runtime.gatekeeper import Gatekeeper
 from certpipe.settings import Settings
 from certpipe.stages.forward import Forward
 from certpipe.store.ledgers.forward import ForwardLedger
+from certpipe.store.sender import Sender
 from certpipe.store.services import StoreServices
 from schemas.base import Kind
 from schemas.status import Stage
@@ -32,7 +33,11 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
             "no account at SW Sapien: set CERTPIPE_SW_USER and CERTPIPE_SW_PASSWORD_FILE, or CERTPIPE_SW_TOKEN_FILE"
         )
     limits = _limits(settings)
-    async with open_http(connections=sum(limit.at_once for limit in limits.values()) + SPARE) as http:
+    sender = Sender(process.database_url, process.clock)
+    async with (
+        open_http(connections=sum(limit.at_once for limit in limits.values()) + SPARE) as http,
+        sender.living(),
+    ):
         credentials = Credentials(
             user=settings.sw_user,
             password=_secret(settings.sw_password_file),
@@ -56,7 +61,7 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
             gates=gates,
         )
         destinations = {kind: [c.name for c in connectors.values() if c.takes(kind)] for kind in Kind}
-        ledger = ForwardLedger(process.database, process.hinter, destinations, gates)
+        ledger = ForwardLedger(process.database, process.hinter, destinations, gates, sender.number)
         # So many that a slow service, which holds one with each hand-over, leaves enough for the others.
         batches = 32 + sum(limit.at_once for limit in limits.values())
         yield [

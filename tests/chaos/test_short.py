@@ -76,7 +76,6 @@ async def test_deaths_at_named_points_lose_nothing_on_rabbitmq(rabbitmq: Broker,
     assert verdict.deaths > 4
 
 
-@pytest.mark.xfail(reason="of two deliveries of one upload at the same time, both send it to the PAC", strict=False)
 async def test_messages_that_come_three_times_change_nothing(rabbitmq: Broker, postgres: EmbeddedPostgres) -> None:
     expect_good(await run(SCENARIOS["duplicates"], rabbitmq, postgres, uploads=UPLOADS, seed=SEED))
 

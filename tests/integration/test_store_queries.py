@@ -23,6 +23,7 @@ FILES = (
     "load",
     "log",
     "removal",
+    "senders",
     "services",
     "settle",
     "statuses",

@@ -30,12 +30,14 @@ class ForwardLedger:
         destinations: for each kind the names of those that get it. What is loaded may be sent to all of these, so that
             the intent is recorded for each of them first.
         rooms: how many each destination can be given now; who has none here can be given any number.
+        sender: the number of this process (`store.sender`); None: nobody can see whether it lives.
     """
 
     database: Database
     hinter: Hinter
     destinations: Mapping[Kind, Sequence[str]]
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    sender: int | None = None
 
     async def load(self, refs: Sequence[UploadRef], /) -> Sequence[Loaded[Stored]]:
         """As the port says. An upload whose certificate was replaced meanwhile ends as `superseded` instead.
@@ -46,7 +48,7 @@ class ForwardLedger:
         kinds, names = [kind for kind, _ in wanted], [name for _, name in wanted]
         room = [self.rooms[name].room() if name in self.rooms else len(refs) for name in names]
         later, between = self._later(names)
-        rows = await self.database.fetch(_LOAD, *pairs(refs), kinds, names, room, later, between)
+        rows = await self.database.fetch(_LOAD, *pairs(refs), kinds, names, room, later, between, self.sender)
         loaded = [_loaded(row, parts) for row, parts in with_parts(rows)]
         full = {str(kind): len(refs) for kind, left in zip(kinds, room, strict=True) if not left}
         self._promise(Counter(rows[0]["put_off"]) if rows else full)

@@ -48,6 +48,9 @@ ORDER BY u.id, p.part
 -- What a service is left alone by (all but its probe) waits, until the sweeper lets it go, and is not changed, so that no
 -- attempt is burnt; but the first of an organization tells it. Of a kind that $5 leaves no room for, those accepted last
 -- come again later: the first of them after $6 seconds, each other $7 seconds after the one before.
+-- $8 is who sends. An attempt whose sender lives is not begun a second time, whatever its message does: a sender holds the
+-- lock of its number for as long as it lives. It is asked where the intent is written, for there alone what a concurrent
+-- load wrote is seen.
 WITH held AS MATERIALIZED (
     SELECT u.id, u.kind, u.certificate_id, u.organization_id AS owner, u.attempt, u.accepted_order AS place,
         (
@@ -156,10 +159,19 @@ WITH held AS MATERIALIZED (
     JOIN unnest($3::text[], $4::text[]) AS d (kind, destination) ON d.kind = h.kind::text
     WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w)
 ), intended AS (
-    INSERT INTO certpipe.handoffs AS f (upload_id, destination)
-    SELECT id, destination FROM wanted
-    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = now()
+    INSERT INTO certpipe.handoffs AS f (upload_id, destination, sender)
+    SELECT id, destination, $8 FROM wanted
+    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = now(), sender = excluded.sender
+    WHERE f.received_at IS NOT NULL OR f.sender IS NULL OR f.intended_at <= now() - interval '2 minutes'
+       OR f.intended_at < (SELECT u.updated_at FROM certpipe.uploads u WHERE u.id = f.upload_id)
+       OR pg_try_advisory_xact_lock(f.sender)
     RETURNING upload_id, destination, xmax <> 0 AND received_at IS NULL AS open
+), on_its_way AS (
+    UPDATE certpipe.uploads u
+    SET dispatched_at = now(), due_at = now() + interval '1 second'
+    FROM (SELECT id, destination FROM wanted EXCEPT SELECT upload_id, destination FROM intended) AS refused
+    WHERE u.id = refused.id
+    RETURNING u.id
 ), before AS MATERIALIZED (
     SELECT upload_id AS id, array_agg(destination) AS destinations FROM intended WHERE open GROUP BY upload_id
 )
@@ -172,5 +184,5 @@ FROM held h
 JOIN certpipe.uploads u ON u.id = h.id
 JOIN certpipe.parts p ON p.certificate_id = h.certificate_id
 LEFT JOIN before b ON b.id = h.id
-WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w)
+WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w) AND h.id NOT IN (SELECT o.id FROM on_its_way o)
 ORDER BY u.id, p.part
