@@ -1,5 +1,9 @@
 """Suspects: out of the backlog for as long as they are, alone on their way, a few at a time, forgotten once settled."""
 
+import asyncio
+
+from certpipe.core.clock import SystemClock
+from certpipe.store.named import queries
 from certpipe.store.suspects import AT_ONCE, StoreSuspects
 from schemas.messages import UploadRef
 from schemas.status import Stage
@@ -81,3 +85,28 @@ async def test_rebuilding_makes_suspects_due_as_suspects(database_url: str) -> N
         assert await house.backlog.redrive() == 1
         assert [each.ref for each in await suspects.due()] == [suspected]
         assert suspected not in (await house.backlog.due(10))[Stage.VALIDATE]
+
+
+async def test_one_that_is_suspected_again_is_not_forgotten_at_the_same_moment(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.accepted()
+        suspects = StoreSuspects(house.database)
+        await suspects.suspect([ref], deaths=1)
+        (moved,) = await house.validate.settle([house.proved(ref)])
+        async with house.database.transaction() as session:
+            await session.execute(queries("suspects")["suspect"], [moved.id], [moved.epoch], 1)
+            looking = asyncio.ensure_future(suspects.due())
+            async with asyncio.timeout(30):
+                while not await house.database.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+                    await SystemClock().wait(0.02)
+        found = [*await looking, *await suspects.due()]
+        assert [each.ref for each in found] == [moved]
+
+
+async def test_rebuilding_lets_go_what_is_due_at_infinity_and_known_to_nobody(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        (ref,) = await house.accepted()
+        await StoreSuspects(house.database).suspect([ref], deaths=2)
+        await house.database.execute("DELETE FROM certpipe.suspects")
+        assert await house.backlog.redrive() == 1
+        assert await house.backlog.due(10) == {Stage.VALIDATE: [ref]}

@@ -86,11 +86,17 @@ SET LOCAL synchronous_commit = off
 SELECT now() AS now, count(*) AS due FROM certpipe.uploads WHERE due_at <= now()
 
 -- name: redrive
--- One slice of what was last changed before $1 and is not due yet.
+-- One slice of what was last changed before $1 and is not due yet. Of what is due at infinity only what nobody would let
+-- go: suspects have a time of their own, and what waits for a service is let go by other queries.
 WITH waiting AS MATERIALIZED (
-    SELECT id FROM certpipe.uploads
-    WHERE due_at > $1 AND due_at < 'infinity' AND updated_at <= $1  -- suspects have a time of their own
-    ORDER BY due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+    SELECT u.id FROM certpipe.uploads u
+    WHERE u.due_at > $1 AND u.updated_at <= $1
+      AND (
+          u.due_at < 'infinity'
+          OR u.held_by IS NULL
+          AND (SELECT s.upload_id FROM certpipe.suspects s WHERE s.upload_id = u.id LIMIT 1) IS NULL
+      )
+    ORDER BY u.due_at LIMIT $2 FOR NO KEY UPDATE OF u SKIP LOCKED
 )
 UPDATE certpipe.uploads u
 SET due_at = $1, dispatched_at = NULL

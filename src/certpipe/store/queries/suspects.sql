@@ -22,14 +22,20 @@ FROM noted n
 WHERE u.id = n.upload_id
 
 -- name: forget
--- Whoever was settled since is none any more.
+-- Whoever was settled since is none any more; but is, if it was suspected again at this moment, at another epoch.
+WITH settled AS MATERIALIZED (
+    SELECT s.upload_id, s.epoch
+    FROM certpipe.suspects s
+    WHERE s.upload_id > '00000000-0000-0000-0000-000000000000'
+      AND NOT EXISTS (
+          SELECT
+          FROM certpipe.uploads u
+          WHERE u.id = s.upload_id AND u.epoch = s.epoch AND NOT certpipe.ended(u.state, u.is_check)
+      )
+)
 DELETE FROM certpipe.suspects s
-WHERE s.upload_id > '00000000-0000-0000-0000-000000000000'
-  AND NOT EXISTS (
-      SELECT
-      FROM certpipe.uploads u
-      WHERE u.id = s.upload_id AND u.epoch = s.epoch AND NOT certpipe.ended(u.state, u.is_check)
-  )
+USING settled o
+WHERE s.upload_id = o.upload_id AND s.epoch = o.epoch
 
 -- name: due
 -- A lease of ten seconds, like that of the backlog. Of those for a process of their own the first few of each stage ($1)
