@@ -15,6 +15,8 @@ from schemas.status import Stage
 
 SECONDS: Final = 120.0
 """For one upload, with the start of the process: many times what the slowest destination may take."""
+GRACE: Final = 30.0
+"""Seconds to end in after that, once asked to: one that only waits for the database gives up, and says so."""
 
 
 class ChildQuarantine:
@@ -33,24 +35,24 @@ class ChildQuarantine:
         *,
         clock: Clock,
         seconds: float = SECONDS,
+        grace: float = GRACE,
     ) -> None:
         self._command, self._environment = command, dict(environment)
-        self._clock, self._seconds = clock, seconds
+        self._clock, self._seconds, self._grace = clock, seconds, grace
         self._one = asyncio.Lock()
 
     async def run(self, stage: Stage, ref: UploadRef, stopping: asyncio.Event) -> str | None:
         async with self._one:
             if stopping.is_set():
                 raise Unavailable(INTERNAL)
-            child = await asyncio.create_subprocess_exec(
-                *self._command(stage, ref),
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-            )
+            child = await self._born(stage, ref)
             said = asyncio.ensure_future(child.communicate())
             try:
-                over = await self._over(said, stopping)
+                over = await self._over(said, self._seconds, stopping)
+                if not over and not stopping.is_set():
+                    with suppress(ProcessLookupError):
+                        child.terminate()
+                    await self._over(said, self._grace, stopping)
             finally:
                 with suppress(ProcessLookupError):
                     if child.returncode is None:
@@ -61,25 +63,37 @@ class ChildQuarantine:
             raise Unavailable(INTERNAL)
         return self._judged(child.returncode or 0, begun=begun, over=over)
 
-    async def _over(self, said: "asyncio.Future[tuple[bytes, bytes]]", stopping: asyncio.Event) -> bool:
+    async def _born(self, stage: Stage, ref: UploadRef) -> asyncio.subprocess.Process:
+        """Raises `Unavailable` where there is no room for another process at present."""
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self._command(stage, ref),
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        except OSError:
+            raise Unavailable(INTERNAL) from None
+
+    async def _over(self, said: "asyncio.Future[tuple[bytes, bytes]]", seconds: float, stopping: asyncio.Event) -> bool:
         """Whether it came to an end in time; false as well when it is time to stop."""
         watched = asyncio.Event()
         said.add_done_callback(lambda _: watched.set())
         stop = asyncio.ensure_future(stopping.wait())
         stop.add_done_callback(lambda _: watched.set())
         try:
-            await self._clock.wait(self._seconds, until=watched)
+            await self._clock.wait(seconds, until=watched)
         finally:
             stop.cancel()
         return said.done()
 
     def _judged(self, code: int, *, begun: bool, over: bool) -> str | None:
-        if begun and not over:
-            return f"did not end within {self._seconds:.0f} seconds"
         if not begun or code == EX_TEMPFAIL:
             raise Unavailable(INTERNAL)
         if code == 0:
             return None
+        if not over:
+            return f"did not end within {self._seconds:.0f} seconds"
         return f"was killed by {_name(-code)}" if code < 0 else f"ended with exit code {code}"
 
 

@@ -18,11 +18,11 @@ from tests.unit.runtime.fakes import ref
 BEGIN = f"import os, sys; print({BEGUN!r}, flush=True); "
 
 
-def quarantine(program: str, *, seconds: float = 60.0) -> ChildQuarantine:
+def quarantine(program: str, *, seconds: float = 60.0, grace: float = 60.0) -> ChildQuarantine:
     def command(stage: Stage, one: UploadRef) -> list[str]:
         return [sys.executable, "-S", "-c", program, stage, f"{one.id}:{one.epoch}"]
 
-    return ChildQuarantine(command, dict(os.environ), clock=SystemClock(), seconds=seconds)
+    return ChildQuarantine(command, dict(os.environ), clock=SystemClock(), seconds=seconds, grace=grace)
 
 
 async def end_of(program: str, *, seconds: float = 60.0) -> str | None:
@@ -47,6 +47,24 @@ async def test_a_child_that_dies_of_its_upload_tells_how(death: str, told: str) 
 
 async def test_a_child_that_hangs_is_ended_and_that_is_its_end() -> None:
     assert await end_of(BEGIN + "import signal; signal.pause()", seconds=2) == "did not end within 2 seconds"
+
+
+async def test_a_child_that_does_not_hear_either_is_killed() -> None:
+    deaf = BEGIN + "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"
+    told = await quarantine(deaf, seconds=2, grace=0.2).run(Stage.FORWARD, ref(), asyncio.Event())
+    assert told == "did not end within 2 seconds"
+
+
+async def test_a_child_that_waits_for_the_database_for_long_is_not_the_uploads_fault() -> None:
+    waiting = BEGIN + f"import signal; signal.signal(15, lambda *_: os._exit({EX_TEMPFAIL})); signal.pause()"
+    with pytest.raises(Unavailable):
+        await end_of(waiting, seconds=2)
+
+
+async def test_a_child_that_cannot_be_started_is_not_the_uploads_fault() -> None:
+    nowhere = ChildQuarantine(lambda *_: ["/nowhere/python"], {}, clock=SystemClock())
+    with pytest.raises(Unavailable):
+        await nowhere.run(Stage.FORWARD, ref(), asyncio.Event())
 
 
 @pytest.mark.parametrize("death", ["import os; os._exit(2)", "import os; os.kill(os.getpid(), 9)"])
