@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from pydantic import ValidationError
 
 from certpipe.core.clock import Clock
-from certpipe.core.errors import Unavailable
+from certpipe.core.errors import Unavailable, place
 from certpipe.core.ports.broker import Delivery, Inbox, Settlement
 from certpipe.core.ports.dead import DeadMessage, Graveyard
 from certpipe.core.ports.runtime import Suspects
@@ -51,7 +52,7 @@ class Parker:
         async with asyncio.TaskGroup() as group:
             stop = group.create_task(self._stop_when(stopping))
             while deliveries := await self._inbox.receive(MOST_AT_ONCE):
-                done = await self._insist(deliveries, stopping)
+                done = await self._parked(deliveries, stopping)
                 await self._inbox.settle(deliveries, Settlement.ACK if done else Settlement.REQUEUE)
             stop.cancel()
 
@@ -59,11 +60,22 @@ class Parker:
         await stopping.wait()
         await self._inbox.stop()
 
-    async def _insist(self, deliveries: Sequence[Delivery], stopping: asyncio.Event) -> bool:
+    async def _parked(self, deliveries: Sequence[Delivery], stopping: asyncio.Event) -> bool:
+        """One that cannot be kept as it is holds nobody up: of that one is kept that it was there."""
+        try:
+            return await self._insist(lambda: self._park(deliveries), stopping)
+        except Exception as defect:  # noqa: BLE001 - anybody who may publish here could stop the sweeper otherwise
+            log.error("defect in parking", extra={"defect": place(defect)})
+        if len(deliveries) > 1:
+            return all([await self._parked([each], stopping) for each in deliveries])
+        note = DeadMessage(DeathReason.MALFORMED, secrets.token_bytes(32), kept={"bytes": len(deliveries[0].body)})
+        return await self._insist(lambda: self._graveyard.bury([note]), stopping)
+
+    async def _insist(self, attempt: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> bool:
         tries = 0
         while True:
             try:
-                await self._park(deliveries)
+                await attempt()
             except Unavailable as away:
                 tries += 1
                 delay = self._patience.delay(tries)

@@ -117,3 +117,12 @@ async def test_the_database_away_for_a_while_costs_waiting_and_for_long_gives_ba
     assert len(yard.graveyard.buried) == 1
     yard.graveyard.fails = [Unavailable(AWAY)] * 100
     assert await yard.park(message(b"y")) == [Settlement.REQUEUE]
+
+
+async def test_what_cannot_be_kept_as_it_is_stops_nobody_and_leaves_a_note() -> None:
+    yard = Yard()
+    yard.graveyard.fails = [ValueError("of both"), ValueError("of the first")]
+    assert await yard.park(message(b"bad"), message(b"good")) == [Settlement.ACK] * 2
+    note, good = yard.graveyard.buried
+    assert (note.reason, dict(note.kept)) == (DeathReason.MALFORMED, {"bytes": 3})
+    assert good.kept["bytes"] == 4
