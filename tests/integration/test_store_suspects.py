@@ -3,10 +3,13 @@
 import asyncio
 
 from certpipe.core.clock import SystemClock
+from certpipe.store.ledgers import ForwardLedger
 from certpipe.store.named import queries
 from certpipe.store.suspects import AT_ONCE, StoreSuspects
+from schemas.base import Kind
 from schemas.messages import UploadRef
 from schemas.status import Stage
+from tests.integration.history import leave_alone, several
 from tests.integration.storehouse import postponed, storehouse
 
 
@@ -110,3 +113,19 @@ async def test_rebuilding_lets_go_what_is_due_at_infinity_and_known_to_nobody(da
         await house.database.execute("DELETE FROM certpipe.suspects")
         assert await house.backlog.redrive() == 1
         assert await house.backlog.due(10) == {Stage.VALIDATE: [ref]}
+
+
+async def test_suspects_that_wait_for_a_service_take_no_place_from_others(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        told, *waiting = await several(house, AT_ONCE + 1)
+        other = await house.stored(kind=Kind.FIEL)
+        house.forward = ForwardLedger(house.database, house.hinter, {Kind.CSD: ("sw",), Kind.FIEL: ("efisco",)})
+        suspects = StoreSuspects(house.database)
+        await suspects.suspect([*waiting, other], deaths=2)
+        await leave_alone(house, "sw")
+        assert await house.forward.load([told]) == []
+        first = await suspects.due()
+        assert len(first) == AT_ONCE
+        await suspects.dispatched([each.ref for each in first])
+        assert await house.forward.load([each.ref for each in first]) == []
+        assert [each.ref for each in await suspects.due()] == [other]

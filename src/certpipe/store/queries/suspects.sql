@@ -39,7 +39,8 @@ WHERE s.upload_id = o.upload_id AND s.epoch = o.epoch
 
 -- name: due
 -- A lease of ten seconds, like that of the backlog. Of those for a process of their own the first few of each stage ($1)
--- are on their way at a time, so that they never fill what a worker may have in hand; of the others some ($2).
+-- are on their way at a time, so that they never fill what a worker may have in hand; of the others some ($2). Who waits
+-- for a service is let go with all that do, and takes no place meanwhile.
 WITH noted AS MATERIALIZED (
     SELECT upload_id, epoch, deaths, since
     FROM certpipe.suspects
@@ -48,8 +49,8 @@ WITH noted AS MATERIALIZED (
     SELECT s.upload_id, u.state,
         row_number() OVER (PARTITION BY u.state, s.deaths > 1 ORDER BY s.since, s.upload_id) AS turn
     FROM noted s
-    CROSS JOIN LATERAL (SELECT u.state, u.epoch FROM certpipe.uploads u WHERE u.id = s.upload_id LIMIT 1) AS u
-    WHERE u.epoch = s.epoch
+    CROSS JOIN LATERAL (SELECT u.state, u.epoch, u.held_by FROM certpipe.uploads u WHERE u.id = s.upload_id LIMIT 1) AS u
+    WHERE u.epoch = s.epoch AND u.held_by IS NULL
 ), due AS MATERIALIZED (
     SELECT s.upload_id, r.state
     FROM ranked r
