@@ -407,6 +407,24 @@ async def test_who_has_waited_for_long_is_refused_and_the_others_wait_on() -> No
         assert room.codes == ["organization_overloaded"]
 
 
+async def test_while_the_database_is_away_no_organization_that_waits_is_held_behind_another() -> None:
+    async with running(Backoff(first=100, most=100, attempts=9, jitter=0)) as room:
+        message = json.dumps(_another(room)).encode()
+        foreign = room.scene.directory.producers["other"].organization_id
+        _overload(room)
+        room.scene.store.waiting_of[foreign] = 50
+        _put(room, 1)
+        room.inbox.put(Delivery(message, 0, object(), user_id="other"))
+        async with asyncio.timeout(30):
+            while len(room.door.aside) < 2:
+                await asyncio.wait([asyncio.create_task(_nothing())])
+            room.scene.store.waiting_of.clear()
+            room.scene.store.away = True
+            while room.clock.waits.count(100) < 2:
+                room.clock.tick_shorter_than(5)
+                await asyncio.wait([asyncio.create_task(_nothing())])
+
+
 async def test_stopping_gives_back_what_waits_for_its_organization() -> None:
     async with running() as room:
         _overload(room)
