@@ -306,6 +306,17 @@ async def test_one_that_was_forwarded_by_somebody_else_meanwhile_is_no_longer_he
         assert await let_go(house) == []
 
 
+async def test_what_is_being_sent_already_is_held_but_keeps_its_epoch_so_that_its_end_counts(database_url: str) -> None:
+    """Its message came a second time, after the service was left alone."""
+    async with storehouse(database_url) as house:
+        ref = await house.stored()
+        await house.forward.load([ref])
+        await leave_alone(house, "sw")
+        assert await house.forward.load([ref]) == []
+        await house.forward.settle([forwarded(ref)])
+        assert (await house.row(ref.id))["state"] == "forwarded"
+
+
 async def test_what_one_process_finds_failing_all_leave_alone_and_one_that_comes_later_goes_on(
     database_url: str,
 ) -> None:

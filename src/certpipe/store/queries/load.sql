@@ -46,8 +46,10 @@ ORDER BY u.id, p.part
 -- attempt: what counts then is the last change before the removal's own two. Nor is an upload ended that was replaced while
 -- an attempt of it is under way, when its message comes a second time: the newer one would not wait for it any more.
 -- What a service is left alone by (all but its probe) waits, until the sweeper lets it go, and is not changed, so that no
--- attempt is burnt; but the first of an organization tells it. Of a kind that $5 leaves no room for, those accepted last
--- come again later: the first of them after $6 seconds, each other $7 seconds after the one before.
+-- attempt is burnt; but the first of an organization tells it. That is one of which no attempt is under way: the end of
+-- that attempt could not be written down at another epoch, and the upload would be sent again.
+-- Of a kind that $5 leaves no room for, those accepted last come again later: the first of them after $6 seconds, each
+-- other $7 seconds after the one before.
 -- $8 is who sends. An attempt whose sender lives is not begun a second time, whatever its message does: a sender holds the
 -- lock of its number for as long as it lives. It is asked where the intent is written, for there alone what a concurrent
 -- load wrote is seen.
@@ -114,7 +116,7 @@ WITH held AS MATERIALIZED (
     SELECT DISTINCT ON (h.owner, h.shut) h.id, h.owner, h.shut
     FROM held h
     JOIN certpipe.services s ON s.name = h.shut AND s.state = 'open'
-    WHERE h.active
+    WHERE h.active AND NOT h.under_way
       AND NOT EXISTS (SELECT FROM certpipe.outages o WHERE o.organization_id = h.owner AND o.destination = h.shut)
     ORDER BY h.owner, h.shut, h.place
 ), locked AS MATERIALIZED (
