@@ -299,7 +299,7 @@ async def test_a_bad_wait_is_told(door: Door, query: str) -> None:
 
 
 ALL = [(route.method, route.path) for route in ROUTES if not route.public]
-OTHERS = {"user": "erp", "delivery": "1", "letter": "1"}
+OTHERS = {"user": "erp", "delivery": "1", "letter": "1", "service": "sw-vault"}
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("dead",), "usage"),
     (("dead", "drop"), "number"),
     (("dead", "show", "x"), "number"),
+    (("services", "reset"), "name"),
     (("token",), "make up"),
     (("webhooks",), "usage"),
     (("webhooks", "add"), "address"),
