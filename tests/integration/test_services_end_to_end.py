@@ -31,7 +31,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 QUICK = ("down", "asks to wait")
 ALL = (*QUICK, "hung", "refuses the account")
-"""The last two take minutes each: an answer is waited for half a minute, and a refused account is left alone for five."""
+"""The last two take minutes: an answer is waited for half a minute, and a refused account is left alone for five."""
 
 
 class Scene:
