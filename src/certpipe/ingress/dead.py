@@ -6,7 +6,6 @@ from dataclasses import replace
 from aiohttp import web
 
 from certpipe.core.ports.dead import Wanted
-from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.keys import BODIES, DEAD_LETTERS
@@ -66,7 +65,7 @@ async def drop(call: Call) -> web.StreamResponse:
 
 def _there(letter: DeadLetterView | None) -> DeadLetterView:
     if letter is None:
-        raise RefusedError(TARGET_NOT_FOUND)
+        raise RefusedError(_NO_NUMBER)
     return letter
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from certpipe.core.problems import TARGET_NOT_FOUND
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.keys import SERVICES
@@ -31,5 +30,5 @@ async def reset(call: Call) -> web.StreamResponse:
         raise RefusedError(_NO_NAME)
     view = await call.of(SERVICES).reset(name)
     if view is None:
-        raise RefusedError(TARGET_NOT_FOUND)
+        raise RefusedError(_NO_NAME)
     return answer(view)
