@@ -12,6 +12,8 @@ from tests.chaos.material import Pair
 AT_ONCE = 16
 AGAIN = 0.1
 ACCEPTED = 202
+AGAIN_LATER = frozenset({401, 409, 503})
+"""A door whose clock is wrong takes a good token for a bad one; and the first try may still be under way."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Load:
             async with self._grown:
                 self._grown.notify_all()
             return True
-        if status in {409, 503}:  # the first try may still be under way
+        if status in AGAIN_LATER:
             return False
         self.refused.append(f"{status} {document.get('code')}")
         return True

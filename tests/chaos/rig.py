@@ -69,7 +69,11 @@ class Rig:
 
     def program(self, role: str) -> Program:
         """The (first) process that has this role."""
-        return self.roles.get(role, self.roles.get("all", []))[0]
+        return self.all_of(role)[0]
+
+    def all_of(self, role: str) -> Sequence[Program]:
+        """The processes that have this role."""
+        return self.roles.get(role) or self.roles[ALL]
 
     @asynccontextmanager
     async def fault(self) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ RPC_SECONDS = 10.0
 _CLOSE_SECONDS = 5.0
 _LEAST_DELAY = 0.2
 _LONG_LIFE = 15.0
-_BACKOFF = Backoff(first=0.4, factor=2.0, most=15.0, attempts=sys.maxsize, jitter=1.0)
+_BACKOFF = Backoff(first=0.4, factor=2.0, most=5.0, attempts=sys.maxsize, jitter=1.0)
 
 
 async def keep(
@@ -29,7 +29,7 @@ async def keep(
 ) -> None:
     """Call `live` until `ended` is set. It returns or raises when what it built is gone.
 
-    Between two calls 0.2 to 15 seconds pass, by full jitter, longer and longer while lives are short.
+    Between two calls 0.2 to 5 seconds pass, by full jitter, longer and longer while lives are short.
     """
     tries = 0
     while not ended.is_set():

@@ -31,7 +31,7 @@ class StoreHints:
     url: str = field(repr=False)
     clock: Clock
     probe_every: float = 15.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2, most=15.0, attempts=sys.maxsize))
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2, most=3.0, attempts=sys.maxsize))
 
     async def listen(self, heard: Callable[[], None], stopping: asyncio.Event) -> None:
         """As the port says. `heard` is also called at each new connection: what was missed is looked up then."""

@@ -35,7 +35,7 @@ class Sender:
     clock: Clock
     number: int = field(default_factory=lambda: secrets.randbits(62))
     probe_every: float = 15.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2, most=15.0, attempts=sys.maxsize))
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=0.2, most=3.0, attempts=sys.maxsize))
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator[None]:
