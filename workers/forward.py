@@ -54,7 +54,10 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
         except ValueError as error:
             raise RefusedToStart(f"{error}: correct CERTPIPE_SW_SERVICES_URL or CERTPIPE_SW_API_URL") from None
         services = StoreServices(process.database)
-        gates = {name: ServiceGate(name, limits[name], services, process.clock) for name in connectors}
+        gates = {
+            name: ServiceGate(name, limits[name], services, process.clock, used_again=connector.forget_refusal)
+            for name, connector in connectors.items()
+        }
         step = Forward(
             unwrapper=EnvelopeUnwrapper(open_provider(settings.key_provider, settings.keys)),
             connectors=connectors,

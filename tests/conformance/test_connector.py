@@ -141,6 +141,24 @@ async def test_bad_credentials_are_tried_once_a_minute_and_not_more(name: str) -
         assert await pac.struck() == 2
 
 
+async def test_who_is_told_that_the_account_is_mended_forgets_that_it_was_refused(pac: Pac) -> None:
+    await pac.fault({"kind": "wrong_token"})
+    await failure(pac, AccountRefused)
+    await pac.fault()
+    pac.connector.forget_refusal()
+    await pac.connector.send(pac.good.bundle, pac.good.facts)
+
+
+async def test_bad_credentials_that_were_not_mended_are_tried_once_more_and_remembered_again(name: str) -> None:
+    async with running_pac(name, account=Account(user="somebody", password="else")) as pac:
+        await pac.count_logins()
+        await failure(pac, AccountRefused)
+        pac.connector.forget_refusal()
+        for _ in range(3):
+            await failure(pac, AccountRefused)
+        assert await pac.struck() == 2
+
+
 async def test_a_token_without_an_end_needs_no_login(name: str) -> None:
     account = Account(user="nobody", password="nothing", infinite_token="one")
     async with running_pac(name, account=account, credentials=Credentials(token="one")) as pac:

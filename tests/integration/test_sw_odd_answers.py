@@ -1,5 +1,6 @@
 """Answers that the simulator never gives: a server that says what it is told to."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -11,7 +12,7 @@ from certpipe.connectors import Credentials, open_connectors, open_http
 from certpipe.connectors.sw.efisco import MOST_PAGES, PER_PAGE
 from certpipe.connectors.sw.transport import MOST_BYTES
 from certpipe.core.clock import SystemClock
-from certpipe.core.errors import Unavailable, Uncertain
+from certpipe.core.errors import AccountRefused, Unavailable, Uncertain
 from certpipe.core.ports.connector import Connector
 from schemas.base import Kind
 from tests.conformance.pac import sample
@@ -26,15 +27,25 @@ def data(value: Any) -> Say:
 
 
 class Odd:
-    """A server that answers everything by one function, and counts."""
+    """A server that answers everything by one function, and counts. `came`, `go`: see `slowly`."""
 
     def __init__(self) -> None:
         self.say: Say = data(None)
         self.asked = 0
+        self.came, self.go = asyncio.Event(), asyncio.Event()
+        self.go.set()
+
+    def slowly(self) -> None:
+        """From now on nobody is answered before `go`; `came` tells when somebody waits."""
+        self.came.clear()
+        self.go.clear()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked += 1
-        return self.say(request)
+        self.came.set()
+        answer = self.say(request)
+        await self.go.wait()
+        return answer
 
 
 @pytest.fixture
@@ -150,3 +161,19 @@ async def test_an_answer_without_an_end_is_not_read_to_its_end(connectors: dict[
             await connector.send(one.bundle, one.facts)
         with pytest.raises(Unavailable):
             await connector.find(one.facts)
+
+
+async def test_what_was_asked_before_the_account_was_mended_and_is_refused_after_is_not_remembered(
+    connectors: dict[str, Connector], odd: Odd
+) -> None:
+    vault = connectors["sw-vault"]
+    odd.say = lambda _request: web.json_response({}, status=401)
+    odd.slowly()
+    late = asyncio.create_task(vault.find(CSD.facts))
+    await odd.came.wait()
+    vault.forget_refusal()
+    odd.say = data(None)
+    odd.go.set()
+    with pytest.raises(AccountRefused):
+        await late
+    assert await vault.find(CSD.facts) is None

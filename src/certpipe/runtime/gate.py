@@ -45,15 +45,24 @@ class ServiceGate:
     """The port `Gate`, and the port `Room`, for one service in one process.
 
     What it finds out it tells `services`, so that all processes leave alone what one of them found failing.
+
+    `used_again` is called when it was left alone and is so no more, by its probes or by the operator.
     """
 
     def __init__(
-        self, name: str, limits: Limits, services: Services, clock: Clock, *, rules: BreakerRules | None = None
+        self,
+        name: str,
+        limits: Limits,
+        services: Services,
+        clock: Clock,
+        *,
+        rules: BreakerRules | None = None,
+        used_again: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.limits = name, limits
         self._rules = rules or BreakerRules()
         self._breaker, self._pace = Breaker(self._rules), Pace(limits)
-        self._services, self._clock = services, clock
+        self._services, self._clock, self._used_again = services, clock, used_again
         self._present = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._shut = False
@@ -101,6 +110,11 @@ class ServiceGate:
             await self._services.opened(self.name, seconds=seconds, problem=problem, probe=None)
             self._untold = None
 
+    @property
+    def turn_of_the_tide(self) -> int:
+        """How many times it was left alone or used again, in this process."""
+        return self._turn_of_the_tide
+
     def learn(self, standing: Standing) -> None:
         """What all processes together know of it. What this one has still to tell is newer."""
         if self._untold is not None:
@@ -114,6 +128,7 @@ class ServiceGate:
             self._shut = False
             self._turn_of_the_tide += 1
             self._breaker.reset()
+            self._used_again()
 
     async def _enter(self, *, probe: bool) -> None:
         """Wait for the turn; a probe has it at once. Raises `Barred`."""

@@ -37,7 +37,9 @@ class Gatekeeper:
         """Tell what is to be told, and learn. Raises `Unavailable`."""
         for gate in self._gates:
             await gate.tell()
+        tides = [gate.turn_of_the_tide for gate in self._gates]
         standing = await self._services.standing()
-        for gate in self._gates:
-            if gate.name in standing:
+        for gate, tide in zip(self._gates, tides, strict=True):
+            # Where it was shut meanwhile, what was read may be older.
+            if gate.name in standing and gate.turn_of_the_tide == tide:
                 gate.learn(standing[gate.name])

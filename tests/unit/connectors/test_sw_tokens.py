@@ -1,10 +1,16 @@
-"""Reading the token out of an answer."""
+"""Reading the token out of an answer, and who remembers that there was none."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from yarl import URL
 
-from certpipe.connectors.sw.tokens import Credentials, token_in
+from certpipe.connectors.sw.answers import Answer
+from certpipe.connectors.sw.tokens import Credentials, Tokens, token_in
+from certpipe.core.errors import AccountRefused
+from tests.fakes import HandClock
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -51,3 +57,32 @@ def test_no_token_is_no_token(data: object) -> None:
 def test_neither_a_token_nor_credentials_show_what_they_hold() -> None:
     credentials = Credentials(user="somebody", password="secret", token="secret")
     assert "secret" not in repr(credentials) + repr(token_in({"token": "secret"}, NOW))
+
+
+class Logins:
+    """A transport whose answers come when the test gives them."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[Answer]] = []
+
+    async def exchange(self, *_request: object) -> Answer:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+
+async def test_a_login_from_before_the_mending_is_not_waited_for_and_its_refusal_not_remembered() -> None:
+    logins: Any = Logins()
+    tokens = Tokens(URL("https://x.mx"), Credentials(user="u", password="p"), logins, HandClock())
+    before = asyncio.create_task(tokens.current())
+    while not logins.asked:
+        await asyncio.wait([before], timeout=0)
+    tokens.forget_refusal()
+    after = asyncio.create_task(tokens.current())
+    while len(logins.asked) < 2:
+        await asyncio.wait([after], timeout=0)
+    logins.asked[1].set_result(Answer(200, b'{"status": "success", "data": {"token": "a.b.c"}}', None))
+    assert (await after).text == "a.b.c"
+    logins.asked[0].set_result(Answer(401, b"{}", None))
+    with pytest.raises(AccountRefused):
+        await before
+    assert (await tokens.current()).text == "a.b.c"

@@ -62,9 +62,13 @@ class Scene:
     clock: HandClock = field(default_factory=HandClock)
     limits: Limits = field(default_factory=lambda: Limits(2, 1e6))
     calls: int = 0
+    forgot: int = 0
 
     def __post_init__(self) -> None:
-        self.gate = ServiceGate("pac", self.limits, self.board, self.clock)
+        self.gate = ServiceGate("pac", self.limits, self.board, self.clock, used_again=self.forget)
+
+    def forget(self) -> None:
+        self.forgot += 1
 
     async def call(self, end: Exception | str = "yes", *, upload: UUID | None = None, probe: bool = False) -> str:
         async def hand_over() -> str:
@@ -181,6 +185,36 @@ async def test_what_began_before_it_was_shut_and_ends_after_it_is_used_again_cou
     await asyncio.gather(*hung, return_exceptions=True)
     assert await scene.call() == "yes"
     assert len(scene.board.told) == 1
+
+
+async def test_what_its_connector_remembers_is_forgotten_when_it_is_used_again_and_not_before() -> None:
+    scene = Scene()
+    scene.gate.learn(Standing(ServiceState.CLOSED, 0))
+    await scene.fails(AccountRefused(AWAY))
+    for state in (ServiceState.OPEN, ServiceState.HALF_OPEN):
+        scene.gate.learn(Standing(state, 1))
+    assert scene.forgot == 0
+    for _ in range(2):
+        scene.gate.learn(Standing(ServiceState.CLOSED, 0))
+    assert scene.forgot == 1
+
+
+async def test_what_was_read_before_it_was_shut_does_not_open_it() -> None:
+    """The services were read, it is shut and that is told, and only then the answer of the reading comes."""
+    scene = Scene()
+    reading = scene.board.standing
+
+    async def slow() -> Mapping[str, Standing]:
+        found = await reading()
+        await scene.fails(AccountRefused(AWAY))
+        return found
+
+    scene.board.states = {"pac": Standing(ServiceState.CLOSED, 0)}
+    scene.board.standing = slow  # type: ignore[method-assign]
+    await Gatekeeper(scene.board, [scene.gate], scene.clock).once()
+    with pytest.raises(Barred):
+        scene.gate.check(probe=False)
+    assert scene.forgot == 0
 
 
 async def test_no_more_are_under_way_than_may_be_and_the_others_come_in_turn() -> None:

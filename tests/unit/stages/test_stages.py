@@ -91,6 +91,9 @@ class Destination:
         self.asked.append("find")
         return answered(self.finds.pop(0))
 
+    def forget_refusal(self) -> None:
+        """Nothing is remembered here."""
+
 
 def answered(answer: T | CertpipeError) -> T:
     if isinstance(answer, CertpipeError):

@@ -34,6 +34,9 @@ class Efisco:
     def takes(self, kind: Kind, /) -> bool:
         return kind is Kind.FIEL
 
+    def forget_refusal(self) -> None:
+        self._session.forget_refusal()
+
     async def send(self, bundle: Bundle, facts: CertificateFacts, /) -> Receipt:
         number_of(facts)
         answer = await self._session.send(self._create, _create_request(bundle))

@@ -46,6 +46,7 @@ class SwSession:
         self._transport = Transport(http, timeout=timeout)
         self._tokens = Tokens(self.services, credentials, self._transport, clock)
         self._refused: tuple[datetime, Problem] | None = None
+        self._forgot = 0
 
     def for_one_service(self) -> Self:
         """The same account, for one of its services: what that one refuses is held against no other."""
@@ -54,6 +55,12 @@ class SwSession:
     def now(self) -> datetime:
         """The present instant."""
         return self._clock.now()
+
+    def forget_refusal(self) -> None:
+        """What was refused of this service, and logins of all services. What is under way is not remembered either."""
+        self._refused = None
+        self._forgot += 1
+        self._tokens.forget_refusal()
 
     async def send(self, url: URL, body: bytes) -> Answer:
         """POST something that changes what SW holds. Raises `Unavailable` or `Uncertain`; a 401 never comes back."""
@@ -69,6 +76,7 @@ class SwSession:
         A second one is remembered, so that the account is not hammered.
         """
         self._raise_if_refused()
+        forgot = self._forgot
         token = await self._tokens.current()
         answer = await self._once(method, url, body, token)
         if answer.status != HTTPStatus.UNAUTHORIZED:
@@ -79,7 +87,8 @@ class SwSession:
                 return answer
             self._tokens.forget(fresh)
         problem = spoken(problems.CREDENTIALS, answer)
-        self._refused = self.now() + REMEMBER_REFUSAL, problem
+        if forgot == self._forgot:
+            self._refused = self.now() + REMEMBER_REFUSAL, problem
         raise AccountRefused(problem, retry_after=REMEMBER_REFUSAL.total_seconds())
 
     def _raise_if_refused(self) -> None:

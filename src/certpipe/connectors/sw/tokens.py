@@ -79,10 +79,15 @@ class Tokens:
         if self._token is rejected and not self._credentials.token:
             self._token = None
 
-    def refused(self, problem: Problem) -> AccountRefused:
+    def forget_refusal(self) -> None:
+        """The credentials are good again, as far as is known. Of a login that is under way nothing is remembered."""
+        self._refused = None
+        self._flight = None
+
+    def _refusal(self, problem: Problem) -> AccountRefused:
         """Remember that the credentials do not work; the error to raise."""
-        self._refused = (self._clock.now() + REMEMBER_REFUSAL, problem)
-        if not self._credentials.token:
+        if asyncio.current_task() is self._flight:
+            self._refused = (self._clock.now() + REMEMBER_REFUSAL, problem)
             self._token = None
         return AccountRefused(problem, retry_after=REMEMBER_REFUSAL.total_seconds())
 
@@ -111,7 +116,7 @@ class Tokens:
         except CertpipeError:
             return Unavailable(problems.AWAY)
         if refused_login(answer):
-            return self.refused(spoken(problems.CREDENTIALS, answer))
+            return self._refusal(spoken(problems.CREDENTIALS, answer))
         return self._kept(answer)
 
     def _kept(self, answer: Answer) -> Token | Unavailable:
@@ -122,7 +127,7 @@ class Tokens:
             return Unavailable(*problem.problems, retry_after=seconds_to_wait(answer.retry_after, now))
         token = token_in(data, now)
         if token is None:
-            return self.refused(problems.UNREADABLE)
+            return self._refusal(problems.UNREADABLE)
         self._token = token
         return token
 

@@ -28,6 +28,9 @@ class SwVault:
     def takes(self, kind: Kind, /) -> bool:
         return kind is Kind.CSD
 
+    def forget_refusal(self) -> None:
+        self._session.forget_refusal()
+
     async def send(self, bundle: Bundle, facts: CertificateFacts, /) -> Receipt:
         number_of(facts)
         answer = await self._session.send(self._save, _save_request(bundle))

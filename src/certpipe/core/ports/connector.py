@@ -9,7 +9,10 @@ from schemas.status import CertificateFacts
 
 
 class Connector(Protocol):
-    """One destination. It never retries, never loops over attempts, and never parses prose."""
+    """One destination. It never retries, never loops over attempts, and never parses prose.
+
+    Where its account was refused it remembers that for a while, and asks nothing meanwhile.
+    """
 
     name: str
 
@@ -21,3 +24,6 @@ class Connector(Protocol):
 
     async def find(self, facts: CertificateFacts, /) -> Receipt | None:
         """Look whether it is there already; None when it is not. Raises `Unavailable` when that cannot be told."""
+
+    def forget_refusal(self) -> None:
+        """The account is taken again, or the operator says so: the next who comes asks anew."""
