@@ -32,6 +32,8 @@ class BreakerRules:
         share: so does this share of all calls within `window` seconds, where there were `least`.
         away: how long it stays open, by how many times it was opened on end.
         refused: the same where our account was refused: trying again may lock it.
+        silent: seconds without any answer after which it is opened, where `in_a_row` have been under way for so long.
+            Of a service whose answers usually take longer than a third of that, three times as long as they take.
         good: so many probes that are answered close it.
         probe: seconds after which a probe that has not ended is given up for the next.
         most_asked: seconds of a `Retry-After` that are honoured.
@@ -41,6 +43,7 @@ class BreakerRules:
     share: float = 0.5
     least: int = 20
     window: float = 30.0
+    silent: float = 10.0
     away: Backoff = field(default_factory=lambda: Backoff(first=1.0, most=6.0, attempts=NO_END))
     refused: Backoff = field(default_factory=lambda: Backoff(first=300.0, most=3600.0, attempts=NO_END))
     good: int = 2

@@ -18,13 +18,17 @@ class Limits:
 
 
 class Pace:
-    """What one process remembers of one service; `now` is any clock in seconds."""
+    """What one process remembers of one service; `now` is any clock in seconds.
+
+    Attributes:
+        mean: seconds that a hand-over takes of late.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._next = 0.0
         self._put_off_until = 0.0
-        self._mean = 0.1
+        self.mean = 0.1
 
     def begin(self, now: float) -> float:
         """Seconds until the next may begin, which is hereby promised to the caller. A tenth of a second's may bunch."""
@@ -33,7 +37,7 @@ class Pace:
 
     def took(self, seconds: float) -> None:
         """One hand-over has ended after so many seconds."""
-        self._mean += 0.1 * (seconds - self._mean)
+        self.mean += 0.1 * (seconds - self.mean)
 
     def room(self, present: int) -> int:
         """How many more may come in, where so many are under way or wait for their turn."""
@@ -42,7 +46,7 @@ class Pace:
     @property
     def spacing(self) -> float:
         """Seconds per hand-over, as fast as it goes."""
-        return max(1 / self.limits.per_second, self._mean / self.limits.at_once)
+        return max(1 / self.limits.per_second, self.mean / self.limits.at_once)
 
     def put_off(self, now: float) -> float:
         """Seconds after which those are to come that find no room now: behind those that were told so before."""

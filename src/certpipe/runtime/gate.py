@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -41,6 +41,25 @@ OVERTIME: Final = Problem(
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """One hand-over that is under way."""
+
+    upload: UUID
+    probe: bool
+    began: float
+    tide: int
+    limit: asyncio.Timeout
+
+    async def take(self, hand_over: Callable[[], Awaitable[T]]) -> T:
+        """Raises `TimeoutError` when the limit is over, which may be brought forward."""
+        async with self.limit:
+            return await hand_over()
+
+    def give_up(self) -> None:
+        self.limit.reschedule(asyncio.get_running_loop().time())
+
+
 class ServiceGate:
     """The port `Gate`, and the port `Room`, for one service in one process.
 
@@ -65,6 +84,8 @@ class ServiceGate:
         self._services, self._clock, self._used_again = services, clock, used_again
         self._present = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._under_way: set[_Turn] = set()
+        self._heard = self._now()
         self._shut = False
         self._openings = 0
         self._turn_of_the_tide = 0
@@ -76,23 +97,40 @@ class ServiceGate:
 
     async def through(self, hand_over: Callable[[], Awaitable[T]], upload: UUID, *, probe: bool) -> T:
         await self._enter(probe=probe)
-        began, tide = self._now(), self._turn_of_the_tide
+        limit = asyncio.timeout(MOST_PROBE if probe else MOST_TURN)
+        turn = _Turn(upload, probe, self._now(), self._turn_of_the_tide, limit)
         try:
-            async with asyncio.timeout(MOST_PROBE if probe else MOST_TURN):
-                result = await hand_over()
+            result = await self._watched(turn, hand_over)
         except TimeoutError:
             failure: Unavailable | Uncertain = Uncertain(OVERTIME)
         except (Unavailable, Uncertain) as error:
             failure = error
         except Rejected:
-            await self._answered(began, tide, probe=probe)
+            await self._answered(turn)
             raise
         else:
-            await self._answered(began, tide, probe=probe)
+            await self._answered(turn)
             return result
         finally:
             self._leave()
-        raise await self._failed(failure, upload, tide, probe=probe)
+        raise await self._failed(failure, turn)
+
+    def watch(self) -> None:
+        """Leave the service alone when it has fallen silent, and do not wait for its timeout to find that out.
+
+        What has hung since before it was used again is given up: it would keep others from their turn.
+        """
+        if self._shut:
+            return
+        now = self._now()
+        patience = max(self._rules.silent, 3 * self._pace.mean)
+        slow = [turn for turn in self._under_way if now - turn.began >= patience]
+        for turn in slow:
+            if turn.tide != self._turn_of_the_tide:
+                turn.give_up()
+        hung = {turn.upload for turn in slow if turn.tide == self._turn_of_the_tide}
+        if now - self._heard >= patience and len(hung) >= min(self._rules.in_a_row, self.limits.at_once):
+            self._open(Fault.AWAY, OVERTIME)
 
     def room(self) -> int:
         return self._pace.room(self._present + len(self._waiting))
@@ -183,41 +221,53 @@ class ServiceGate:
             if not turn.done():
                 turn.set_exception(Barred(SHUT, delay=1.0))
 
-    async def _answered(self, began: float, tide: int, *, probe: bool) -> None:
-        self._pace.took(self._now() - began)
-        if probe:
+    async def _watched(self, turn: _Turn, hand_over: Callable[[], Awaitable[T]]) -> T:
+        self._under_way.add(turn)
+        try:
+            return await turn.take(hand_over)
+        finally:
+            self._under_way.discard(turn)
+
+    async def _answered(self, turn: _Turn) -> None:
+        self._heard = self._now()
+        self._pace.took(self._heard - turn.began)
+        if turn.probe:
             try:
                 await self._services.answered(self.name, enough=self._rules.good)
             except Unavailable:
                 return  # the next probe will tell
-        elif tide == self._turn_of_the_tide:
-            self._breaker.answered(self._now())
+        elif turn.tide == self._turn_of_the_tide:
+            self._breaker.answered(self._heard)
 
-    async def _failed(
-        self, failure: Unavailable | Uncertain, upload: UUID, tide: int, *, probe: bool
-    ) -> Unavailable | Uncertain:
+    async def _failed(self, failure: Unavailable | Uncertain, turn: _Turn) -> Unavailable | Uncertain:
         """What to raise: a failure of this upload alone, or of the service, which is no attempt."""
         # What the provider said may be about one upload, and others are told why they wait.
         fault, problem = fault_of(failure), replace(failure.problems[0], provider_message=None)
-        if not probe:
-            if tide == self._turn_of_the_tide and not self._breaker.failed(fault, upload, self._now()):
-                return failure
-            if tide != self._turn_of_the_tide:
-                return Barred(problem, delay=1.0)
-            self._close_the_way()
-        self._openings += 1
         asked = failure.retry_after if isinstance(failure, Unavailable) else None
-        seconds = self._rules.open_for(fault, self._openings, asked=asked)
-        log.warning("left alone", extra={"service": self.name, "codes": problem.code, "seconds": round(seconds, 1)})
+        if turn.tide != self._turn_of_the_tide and not (turn.probe and self._shut):
+            return Barred(problem, delay=1.0)
+        if not turn.probe and not self._breaker.failed(fault, turn.upload, self._now()):
+            return failure
+        seconds = self._open(fault, problem, asked=asked, probe=turn.probe)
         try:
-            if not probe:
-                self._untold = seconds, problem
-                await self.tell()
+            if turn.probe:
+                await self._services.opened(self.name, seconds=seconds, problem=problem, probe=turn.upload)
             else:
-                await self._services.opened(self.name, seconds=seconds, problem=problem, probe=upload)
+                await self.tell()
         except Unavailable:
             pass  # told later; a probe that nobody heard of is given up, and another one follows
         return Barred(problem, delay=1.0)
+
+    def _open(self, fault: Fault, problem: Problem, *, asked: float | None = None, probe: bool = False) -> float:
+        """The seconds for which it is left alone. That is to be told, unless a probe found that it still is so."""
+        if not probe:
+            self._close_the_way()
+        self._openings += 1
+        seconds = self._rules.open_for(fault, self._openings, asked=asked)
+        log.warning("left alone", extra={"service": self.name, "codes": problem.code, "seconds": round(seconds, 1)})
+        if not probe:
+            self._untold = seconds, problem
+        return seconds
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

@@ -34,7 +34,9 @@ class Gatekeeper:
             await self._clock.wait(EVERY, until=stopping)
 
     async def once(self) -> None:
-        """Tell what is to be told, and learn. Raises `Unavailable`."""
+        """Find out what hangs, tell what is to be told, and learn. Raises `Unavailable`."""
+        for gate in self._gates:
+            gate.watch()
         for gate in self._gates:
             await gate.tell()
         tides = [gate.turn_of_the_tide for gate in self._gates]

@@ -170,6 +170,85 @@ async def test_what_fails_after_it_was_shut_burns_no_attempt_and_shuts_nothing_a
     assert len(scene.board.told) == 1
 
 
+class Silence:
+    """So many hand-overs that never end."""
+
+    def __init__(self, scene: Scene, count: int) -> None:
+        self.tasks = [asyncio.create_task(scene.gate.through(self._hang, uuid7(), probe=False)) for _ in range(count)]
+
+    async def _hang(self) -> None:
+        await asyncio.Event().wait()
+
+    async def end(self) -> list[object]:
+        for task in self.tasks:
+            task.cancel()
+        return list(await asyncio.gather(*self.tasks, return_exceptions=True))
+
+
+async def test_a_service_that_says_nothing_to_anybody_is_left_alone_before_anybody_times_out() -> None:
+    scene = Scene(limits=Limits(20, 1e6))
+    silence = Silence(scene, RULES.in_a_row)
+    await settle_down()
+    scene.clock.advance(RULES.silent - 1)
+    scene.gate.watch()
+    scene.gate.check(probe=False)
+    scene.clock.advance(1)
+    scene.gate.watch()
+    await scene.gate.tell()
+    assert scene.board.told[0][2] == "pac_overtime"
+    with pytest.raises(Barred):
+        scene.gate.check(probe=False)
+    assert not any(task.done() for task in silence.tasks)  # they may be answered yet
+    await silence.end()
+
+
+@pytest.mark.parametrize("hung", [RULES.in_a_row - 1, RULES.in_a_row])
+async def test_few_that_hang_or_an_answer_to_another_are_no_silence(hung: int) -> None:
+    scene = Scene(limits=Limits(20, 1e6))
+    silence = Silence(scene, hung)
+    await settle_down()
+    scene.clock.advance(RULES.silent / 2)
+    if hung == RULES.in_a_row:
+        await scene.call()
+    scene.clock.advance(RULES.silent / 2)
+    scene.gate.watch()
+    scene.gate.check(probe=False)
+    await silence.end()
+
+
+async def test_a_service_that_always_takes_its_time_is_not_taken_for_silent() -> None:
+    scene = Scene(limits=Limits(20, 1e6))
+    for _ in range(20):
+        slow = asyncio.Event()
+        call = asyncio.create_task(scene.gate.through(slow.wait, uuid7(), probe=False))
+        await settle_down()
+        scene.clock.advance(8.0)
+        slow.set()
+        await call
+    silence = Silence(scene, RULES.in_a_row)
+    await settle_down()
+    scene.clock.advance(RULES.silent + 5)
+    scene.gate.watch()
+    scene.gate.check(probe=False)
+    await silence.end()
+
+
+async def test_what_has_hung_since_before_it_was_used_again_leaves_its_turn_to_others_and_burns_no_attempt() -> None:
+    scene = Scene(limits=Limits(RULES.in_a_row, 1e6))
+    silence = Silence(scene, RULES.in_a_row)
+    await settle_down()
+    scene.clock.advance(RULES.silent)
+    scene.gate.watch()
+    await scene.gate.tell()
+    scene.gate.learn(Standing(ServiceState.CLOSED, 1))
+    scene.gate.watch()
+    ends = await asyncio.gather(*silence.tasks, return_exceptions=True)
+    assert all(isinstance(end, Barred) for end in ends)
+    assert await scene.call() == "yes"
+    assert scene.gate.room() == 9 * RULES.in_a_row
+    assert len(scene.board.told) == 1
+
+
 async def test_what_began_before_it_was_shut_and_ends_after_it_is_used_again_counts_no_more() -> None:
     scene, release = Scene(limits=Limits(20, 1e6)), asyncio.Event()
 
