@@ -54,7 +54,7 @@ class Toldhouse:
         return made.id
 
     async def events(
-        self, count: int, kind: EventType = EventType.RETRIED, *, organization: UUID | None = None
+        self, count: int, kind: str = EventType.RETRIED, *, organization: UUID | None = None
     ) -> list[UUID]:
         """Events of subjects of their own, a second apart, not placed yet."""
         subjects = [uuid7() for _ in range(count)]

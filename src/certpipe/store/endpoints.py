@@ -14,7 +14,6 @@ from certpipe.store.events import event_id
 from certpipe.store.hinting import Hinter
 from certpipe.store.named import queries
 from certpipe.store.problems import ROTATION_IN_PROGRESS, TOO_MANY_ENDPOINTS
-from schemas.events import EventType
 from schemas.webhooks import MOST_ENDPOINTS, DeliveryPage, DeliveryState, DeliveryView, DisabledBecause, WebhookView
 
 _SQL = queries("endpoints")
@@ -150,7 +149,7 @@ def _view(row: Record) -> WebhookView:
         id=row["id"],
         organization_id=row["organization_id"],
         url=row["url"],
-        types=None if row["types"] is None else tuple(EventType(each) for each in row["types"]),
+        types=None if row["types"] is None else tuple(row["types"]),
         description=row["description"],
         headers=tuple(row["header_names"]),
         public_key=row["public_key"],
