@@ -9,6 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.base import Contract, Kind
 from schemas.status import ProblemView, Stage
@@ -92,6 +93,9 @@ CATALOGUE: Mapping[EventType, Described] = MappingProxyType(
     }
 )
 
+ToldType = Annotated[EventType | SkipJsonSchema[str], Field(union_mode="left_to_right")]
+"""A type as it was written down: by a newer version perhaps, before this one came back. Its readers know more of it."""
+
 _OPEN = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 """Members may be added to events: readers are to ignore those that they do not know."""
 
@@ -135,7 +139,7 @@ class Event(Contract):
     model_config = _OPEN
 
     id: Annotated[str, Field(pattern=r"^evt_[0-9a-f]{32}_[0-9]+$")]
-    type: EventType
+    type: ToldType
     timestamp: datetime
     data: EventData
 

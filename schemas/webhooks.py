@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import Contract
 from schemas.directory import NAME_PATTERN
-from schemas.events import EventType
+from schemas.events import EventType, ToldType
 
 MOST_ENDPOINTS = 50
 """Endpoints that one organization may have."""
@@ -102,7 +102,7 @@ class WebhookView(Contract):
     id: UUID
     organization_id: UUID
     url: str
-    types: tuple[EventType, ...] | None
+    types: tuple[ToldType, ...] | None
     description: str
     headers: tuple[str, ...]
     public_key: Annotated[str, Field(description="`whpk_…`: verifies the v1a (Ed25519) signature")]
@@ -160,7 +160,7 @@ class DeliveryView(Contract):
 
     id: int
     event_id: str
-    type: EventType
+    type: ToldType
     upload_id: UUID | None = None
     state: DeliveryState
     created_at: datetime

@@ -19,7 +19,7 @@ def told(
     organization: UUID,
     upload: UUID,
     sequence: int = 0,
-    kind: EventType = EventType.VALIDATED,
+    kind: str = EventType.VALIDATED,
     *,
     ended: bool = False,
 ) -> Told:

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
+from certpipe.broker.connection import HEARTBEAT
+from certpipe.broker.migration import QUIET
 from certpipe.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -95,6 +97,11 @@ def test_our_containers_can_change_nothing_and_gain_nothing(compose: dict[str, A
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_no_worker_that_was_stopped_holds_a_message_when_its_queue_is_deleted(compose: dict[str, Any]) -> None:
+    for name in WORKERS:
+        assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) + 2 * HEARTBEAT < QUIET
 
 
 def test_workers_start_when_the_database_and_the_broker_are_prepared(compose: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from certpipe.core.clock import Clock
-from certpipe.core.ports.webhooks import EndpointChange, NewEndpoint, NewKeys, Replayed, SealedText
+from certpipe.core.ports.webhooks import AddressTakenError, EndpointChange, NewEndpoint, NewKeys, Replayed, SealedText
 from certpipe.core.problems import Problem
 from certpipe.ingress.keys import Webhooks
 from schemas.events import EventType
@@ -49,6 +49,7 @@ class MemoryEndpoints:
     ranges: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     async def create(self, endpoint: NewEndpoint, /, *, now: datetime) -> WebhookView:
+        self._take_address(endpoint.organization_id, endpoint.id, endpoint.url)
         self.views[endpoint.id] = WebhookView(
             id=endpoint.id,
             organization_id=endpoint.organization_id,
@@ -72,6 +73,8 @@ class MemoryEndpoints:
         return view if view is not None and view.organization_id in set(organization_ids) else None
 
     async def change(self, endpoint_id: UUID, change: EndpointChange, *, now: datetime) -> WebhookView | None:
+        if endpoint_id in self.views:
+            self._take_address(self.views[endpoint_id].organization_id, endpoint_id, change.url)
         changes: dict[str, object] = {
             name: value
             for name, value in (("url", change.url), ("description", change.description))
@@ -139,6 +142,11 @@ class MemoryEndpoints:
         self.ranges.append((since, until))
         found = [each for each in self.logs[endpoint_id] if since <= each.created_at < until and each.id > after]
         return Replayed(len(found[:limit]), None)
+
+    def _take_address(self, organization_id: UUID, endpoint_id: UUID, url: str | None) -> None:
+        for each in self.views.values():
+            if (each.organization_id, each.url) == (organization_id, url) and each.id != endpoint_id:
+                raise AddressTakenError(each)
 
     def _put(self, endpoint_id: UUID, changes: Mapping[str, object]) -> WebhookView | None:
         view = self.views.get(endpoint_id)

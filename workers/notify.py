@@ -1,13 +1,12 @@
 """Tells whoever asked: webhooks, and events by AMQP. Opens what endpoints are signed with, and reaches out to them."""
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 from certpipe import __version__
 from certpipe.broker.topology import EVENTS
+from certpipe.core.hygiene import may_open_many
 from certpipe.crypto.endpoint_opening import HpkeEndpointOpener
 from certpipe.notify.addresses import Network, parse_networks
 from certpipe.notify.connecting import open_sessions
@@ -24,8 +23,6 @@ from certpipe.store.feed import StoreFeed
 from certpipe.store.hints import StoreHints
 from certpipe.store.relay import StoreRelay
 
-_MANY: Final = 65_536
-
 
 @asynccontextmanager
 async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
@@ -33,7 +30,7 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
     settings, clock, database = process.settings, process.clock, process.database
     networks = _networks(settings.webhook_networks)
     opener = HpkeEndpointOpener.from_folder(settings.keys)
-    _allow_many_connections()
+    may_open_many()
     deliveries = StoreDeliveries(database, process.hinter)
     committed, grown = asyncio.Event(), asyncio.Event()
     async with open_sessions(networks) as sessions:
@@ -66,13 +63,6 @@ def _networks(text: str) -> Sequence[Network]:
         return parse_networks(text)
     except ValueError as error:
         raise RefusedToStart(f"CERTPIPE_WEBHOOK_NETWORKS cannot be used: {error}") from None
-
-
-def _allow_many_connections() -> None:
-    """As many as the system lets us: receivers that hang hold theirs until the timeout."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MANY if most == resource.RLIM_INFINITY else most
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

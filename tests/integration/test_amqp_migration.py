@@ -1,19 +1,21 @@
 """From `.v1` to a made-up `.v2`, on a real RabbitMQ: while workers run, and killed half-way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 from aio_pika.message import IncomingMessage
 
+from certpipe.broker import migration
 from certpipe.broker.amqp import AmqpBroker
 from certpipe.broker.connection import connect
 from certpipe.broker.declare import apply, verify
-from certpipe.broker.migration import Migrated, migrate
+from certpipe.broker.migration import EVERY, QUIET, Migrated
 from certpipe.broker.topology import (
     BINDINGS,
     CURRENT,
@@ -36,6 +38,25 @@ from schemas.status import Stage
 OLD = queue_of(Stage.VALIDATE)
 CHANGED = {"x-delivery-limit": 51}
 PATIENCE = 60.0
+migrate = partial(migration.migrate, clock=SystemClock(), quiet=0.0)
+"""Where nobody can be stopping there is nothing to wait for."""
+
+
+class Meanwhile(SystemClock):
+    """A clock that no wait of takes time: in each, the next of these things happens."""
+
+    def __init__(self, *happens: Callable[[], Awaitable[object]]) -> None:
+        self.happens, self.waited = list(happens), 0.0
+
+    async def wait(self, seconds: float, *, until: asyncio.Event | None = None) -> bool:
+        self.waited += seconds
+        if self.happens:
+            await self.happens.pop(0)()
+        return until is not None and until.is_set()
+
+
+async def nothing() -> None:
+    """Happens while nothing does."""
 
 
 def newer(*names: str, by_workers: str | None = None) -> Topology:
@@ -88,6 +109,25 @@ async def taken(channel: AbstractChannel, name: str) -> list[aio_pika.abc.Abstra
         found.append(message)
         await message.ack()
     return found
+
+
+async def hold_one(channel: AbstractChannel, name: str) -> None:
+    """As a worker that is stopping does: it consumes no more, and has not acknowledged yet."""
+    queue, held = await channel.get_queue(name, ensure=False), asyncio.Event()
+
+    async def hold(_: aio_pika.abc.AbstractIncomingMessage) -> None:
+        held.set()
+
+    tag = await queue.consume(hold)
+    async with asyncio.timeout(PATIENCE):
+        await held.wait()
+    await queue.cancel(tag)
+
+
+async def waiting(url: str, name: str) -> int:
+    """How many messages RabbitMQ says are in a queue."""
+    async with channel_of(url) as channel:
+        return (await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0
 
 
 async def exists(url: str, name: str) -> bool:
@@ -173,6 +213,60 @@ async def test_what_an_old_worker_gives_back_is_moved_the_next_time(amqp_url: st
     assert moved == 1
     async with channel_of(amqp_url) as channel:
         assert [message.body for message in await taken(channel, "certpipe.validate.v2")] == [b"given back"]
+
+
+async def test_what_a_worker_that_is_stopping_still_holds_is_waited_for_and_moved(amqp_url: str) -> None:
+    """It consumes no more, and a classic queue counts no message that is in somebody's hands: it looks empty."""
+    classic = [Queue(OLD, {"x-queue-type": "classic"}) if each.name == OLD else each for each in CURRENT.queues]
+    await apply(amqp_url, replace(CURRENT, queues=classic))
+    topology, said = newer(OLD), list[str]()
+    async with channel_of(amqp_url) as channel, channel_of(amqp_url) as stopping:
+        await put(channel, "held")
+        await hold_one(stopping, OLD)
+
+        async def dies() -> None:
+            await stopping.close()
+            async with asyncio.timeout(PATIENCE):
+                while not await waiting(amqp_url, OLD):
+                    await SystemClock().wait(0.05)
+
+        clock = Meanwhile(*[nothing] * 20, dies)
+        assert 21 * EVERY < QUIET
+        told = await migration.migrate(amqp_url, topology, clock=clock, tell=said.append)
+        assert told == [Migrated(OLD, moved=1, gone=True)]
+        assert clock.waited == 21 * EVERY + QUIET
+        assert [message.body for message in await taken(channel, "certpipe.validate.v2")] == [b"held"]
+    assert not await exists(amqp_url, OLD)
+    assert [OLD in line for line in said] == [True, True]
+
+
+async def test_a_worker_that_is_stopping_is_one_that_reads_where_the_queue_counts_it(amqp_url: str) -> None:
+    """As quorum queues do, until it has settled what it holds."""
+    await apply(amqp_url)
+    async with channel_of(amqp_url) as channel, channel_of(amqp_url) as stopping:
+        await put(channel, "held")
+        await hold_one(stopping, OLD)
+        (told,) = await migrate(amqp_url, newer(OLD))
+        assert (told.gone, told.consumers) == (False, 1)
+    await _migrated(amqp_url, newer(OLD))
+    async with channel_of(amqp_url) as channel:
+        assert [message.body for message in await taken(channel, "certpipe.validate.v2")] == [b"held"]
+
+
+async def test_who_comes_to_read_an_old_queue_while_it_is_waited_for_keeps_it(amqp_url: str) -> None:
+    await apply(amqp_url)
+    topology, back = newer(OLD, DEAD_QUEUE), list[str]()
+    async with channel_of(amqp_url) as channel:
+        queue = await channel.get_queue(OLD, ensure=False)
+
+        async def ignore(_: aio_pika.abc.AbstractIncomingMessage) -> None:
+            """It was never given one."""
+
+        async def comes_back() -> None:
+            back.append(await queue.consume(ignore))
+
+        told = await migration.migrate(amqp_url, topology, clock=Meanwhile(nothing, comes_back), tell=back.append)
+        assert told == [Migrated(OLD, consumers=1), Migrated(DEAD_QUEUE, gone=True)]
 
 
 async def test_producers_messages_are_left_to_the_workers_of_the_older_version(amqp_url: str) -> None:

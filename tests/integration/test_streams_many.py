@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from certpipe.core.hygiene import may_open_many
 from tests.installation import Installation
 
 LISTENERS = int(os.environ.get("CERTPIPE_TEST_LISTENERS", "1000"))
@@ -87,9 +88,9 @@ async def installation(tmp_path: Path) -> AsyncIterator[Installation]:
 @pytest.fixture
 def many_sockets() -> None:
     """As many as this process may have."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if most != resource.RLIM_INFINITY and most < LISTENERS + 500:
+    may_open_many()
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < LISTENERS + 500:
         pytest.skip(f"this machine allows {most} sockets for one process")
 
 

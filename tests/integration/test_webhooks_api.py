@@ -1,5 +1,6 @@
 """Managing webhook endpoints by HTTP, over the real store, with real seals and the real guard."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -268,6 +269,21 @@ async def test_a_second_endpoint_at_an_address_is_refused_by_the_name_of_the_fir
     assert (await there.asks("POST", subject="stranger", json=body))[0] == 201
     await there.asks("DELETE", path(first))
     await there.made()
+
+
+async def test_of_many_who_want_an_address_at_the_same_instant_one_gets_it(there: WebhookDoor) -> None:
+    posted = await asyncio.gather(*(there.asks("POST", json=there.body()) for _ in range(8)))
+    assert sorted(status for status, _ in posted) == [201, *[409] * 7]
+    (there_is,) = (view for status, view in posted if status == 201)
+    for status, problem in posted:
+        if status == 409:
+            assert codes(problem) == [("endpoint_exists", "url")]
+            assert there_is["id"] in problem["errors"][0]["hint"]
+    others = [await there.made(url=f"{OTHER_URL}/{number}") for number in range(6)]
+    patched = await asyncio.gather(*(there.asks("PATCH", path(each), json={"url": OTHER_URL}) for each in others))
+    assert sorted(status for status, _ in patched) == [200, *[409] * 5]
+    shown = [view["url"] for view in (await there.asks("GET"))[1]["items"]]
+    assert len(shown) == len(set(shown)) == 7
 
 
 async def test_an_organization_has_so_many_endpoints_and_no_more(there: WebhookDoor) -> None:

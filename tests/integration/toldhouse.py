@@ -54,7 +54,7 @@ class Toldhouse:
         return made.id
 
     async def events(
-        self, count: int, kind: EventType = EventType.RETRIED, *, organization: UUID | None = None
+        self, count: int, kind: str = EventType.RETRIED, *, organization: UUID | None = None
     ) -> list[UUID]:
         """Events of subjects of their own, a second apart, not placed yet."""
         subjects = [uuid7() for _ in range(count)]
@@ -105,11 +105,9 @@ class Toldhouse:
 
 
 def new_endpoint(organization: UUID, types: tuple[EventType, ...] | None = None) -> NewEndpoint:
-    """One to be made."""
-    headers = SealedText("webhook-1", os.urandom(20))
-    return NewEndpoint(
-        uuid7(), organization, "https://example.org/hook", types, "ours", new_keys(), ("X-Key",), headers
-    )
+    """One to be made, at an address of its own."""
+    id_, headers = uuid7(), SealedText("webhook-1", os.urandom(20))
+    return NewEndpoint(id_, organization, f"https://example.org/{id_}", types, "ours", new_keys(), ("X-Key",), headers)
 
 
 def new_keys() -> NewKeys:

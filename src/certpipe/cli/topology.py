@@ -11,6 +11,7 @@ from certpipe.cli.environment import amqp_url
 from certpipe.cli.failure import ExitCode
 from certpipe.cli.options import Json, run
 from certpipe.cli.show import show_json
+from certpipe.core.clock import SystemClock
 
 if TYPE_CHECKING:
     from certpipe.broker.migration import Migrated
@@ -42,12 +43,13 @@ def verify(*, as_json: Json = False) -> None:
 def migrate(*, as_json: Json = False) -> None:
     """Move from an older version's queues to this one's, while workers run. Doing it again goes on where it was.
 
-    Exit code 1 while an old queue is left: stop the workers of the older version, and run it again.
+    An old queue goes when nobody has read it, and nothing was in it, for two minutes: so long a worker that is stopping
+    may hold messages. Exit code 1 while one is left: stop the workers of the older version, and run it again.
     """
     from certpipe.broker import migration  # noqa: PLC0415 - likewise
 
     url = amqp_url()
-    migrated = run(migration.migrate(url))
+    migrated = run(migration.migrate(url, clock=SystemClock(), tell=lambda line: typer.echo(line, err=True)))
     if as_json:
         show_json({"broker": redact(url), "queues": [asdict(each) for each in migrated]})
     else:

@@ -1,27 +1,18 @@
 """Serving the application on a socket, until it is time to stop."""
 
 import asyncio
-import resource
 import socket
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from certpipe.core.hygiene import may_open_many
 from certpipe.ingress.heads import BoundedHandler
 from certpipe.ingress.wirelog import wire_logger
 
 SECONDS_TO_FINISH = 30.0
 MOST_LINE_BYTES = 16_384
 BACKLOG = 1_024
-
-
-def may_open_many() -> None:
-    """Let this process have as many sockets as it may: who listens for events keeps one for as long.
-
-    The usual soft limit of 1,024 is there for programs that call `select`, which cannot take more; none here does.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @dataclass(frozen=True, slots=True)

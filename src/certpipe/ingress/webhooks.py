@@ -6,12 +6,11 @@ A secret is shown once, and the value of a header never.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 from aiohttp import web
 
 from certpipe.core.ids import uuid7
-from certpipe.core.ports.webhooks import EndpointChange, NewEndpoint, NewKeys
+from certpipe.core.ports.webhooks import AddressTakenError, EndpointChange, NewEndpoint, NewKeys
 from certpipe.ingress.answers import answer
 from certpipe.ingress.call import Call
 from certpipe.ingress.endpoint_rules import HEADERS_ANEW, NO_ENDPOINT, exists, header_faults, place_of
@@ -35,7 +34,7 @@ async def create(call: Call) -> web.StreamResponse:
     if role not in MANAGERS:
         raise RefusedError(_MANAGERS_ONLY)
     webhooks, endpoint_id = call.of(WEBHOOKS), uuid7()
-    await _check(call, body.organization_id, endpoint_id, url=body.url, headers=body.headers)
+    await _check(call, url=body.url, headers=body.headers)
     keys = webhooks.sealer.new_keys(endpoint_id)
     endpoint = NewEndpoint(
         id=endpoint_id,
@@ -47,7 +46,10 @@ async def create(call: Call) -> web.StreamResponse:
         header_names=tuple(body.headers),
         headers=webhooks.sealer.seal_headers(endpoint_id, body.headers),
     )
-    view = await webhooks.endpoints.create(endpoint, now=webhooks.clock.now())
+    try:
+        view = await webhooks.endpoints.create(endpoint, now=webhooks.clock.now())
+    except AddressTakenError as taken:
+        raise exists(taken.other) from None
     return answer(_with_secret(view, keys), status=201, headers={"Location": place_of(view)})
 
 
@@ -70,7 +72,7 @@ async def change(call: Call) -> web.StreamResponse:
     body = await call.of(BODIES).read_model(call.request, WebhookChange, most=MOST_BYTES)
     if body.url not in {None, view.url} and view.headers and body.headers is None:
         raise RefusedError(HEADERS_ANEW)
-    await _check(call, view.organization_id, view.id, url=body.url, headers=body.headers or {})
+    await _check(call, url=body.url, headers=body.headers or {})
     headers = None if body.headers is None else webhooks.sealer.seal_headers(view.id, body.headers)
     changed = EndpointChange(
         url=body.url,
@@ -81,7 +83,10 @@ async def change(call: Call) -> web.StreamResponse:
     )
     if changed == EndpointChange():
         return answer(view)
-    return answer(_there(await webhooks.endpoints.change(view.id, changed, now=webhooks.clock.now())))
+    try:
+        return answer(_there(await webhooks.endpoints.change(view.id, changed, now=webhooks.clock.now())))
+    except AddressTakenError as taken:
+        raise exists(taken.other) from None
 
 
 async def remove(call: Call) -> web.StreamResponse:
@@ -123,19 +128,14 @@ async def managed(call: Call) -> WebhookView:
     return view
 
 
-async def _check(
-    call: Call, organization_id: UUID, endpoint_id: UUID, *, url: str | None, headers: Mapping[str, str]
-) -> None:
-    """Every fault of the headers and of the address at once; then, that no other endpoint has the address."""
-    webhooks, faults = call.of(WEBHOOKS), header_faults(headers)
-    refusal = None if url is None else await webhooks.guard.refusal(url)
+async def _check(call: Call, *, url: str | None, headers: Mapping[str, str]) -> None:
+    """Every fault of the headers and of the address at once."""
+    faults = header_faults(headers)
+    refusal = None if url is None else await call.of(WEBHOOKS).guard.refusal(url)
     if refusal is not None:
         faults.insert(0, refusal.about("url"))
     if faults:
         raise RefusedError(*faults)
-    for other in await webhooks.endpoints.endpoints([organization_id]) if url is not None else ():
-        if other.url == url and other.id != endpoint_id:
-            raise exists(other)
 
 
 def _there(view: WebhookView | None) -> WebhookView:

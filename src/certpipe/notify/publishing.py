@@ -152,7 +152,7 @@ class EventPublisher:
     def _messages(self, told: Told) -> Sequence[Message]:
         """To the exchange, and to the follower's queue. Nobody may want either, so neither is mandatory."""
         event, body = told.event, told.event.body()
-        key = f"{told.organization_id}.{event.type.value}"
+        key = f"{told.organization_id}.{event.type}"
         to_all = Message(self._exchange, key, body, mandatory=False, message_id=event.id)
         if told.reply_to is None:
             return [to_all]

@@ -10,7 +10,6 @@ from certpipe.store.documents import attempts_of
 from certpipe.store.events import event_id as id_of_event
 from certpipe.store.events import key_of
 from certpipe.store.named import queries
-from schemas.events import EventType
 from schemas.webhooks import DeliveryPage, DeliveryState, DeliveryView
 
 _SQL = queries("log")
@@ -66,7 +65,7 @@ def _view(row: Record) -> DeliveryView:
     return DeliveryView(
         id=row["position"],
         event_id=id_of_event(row["subject_id"], row["sequence"]),
-        type=EventType(row["type"]),
+        type=row["type"],
         upload_id=row["upload_id"],
         state=DeliveryState(row["state"]),
         created_at=row["created_at"],

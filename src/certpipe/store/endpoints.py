@@ -6,15 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from certpipe.core.errors import Rejected
-from certpipe.core.ports.webhooks import EndpointChange, NewEndpoint, NewKeys, Replayed
-from certpipe.store.database import Database, Record
+from certpipe.core.ports.webhooks import AddressTakenError, EndpointChange, NewEndpoint, NewKeys, Replayed
+from certpipe.store.database import Database, Record, Session
 from certpipe.store.deliverylog import DeliveryLog
 from certpipe.store.documents import storable
 from certpipe.store.events import event_id
 from certpipe.store.hinting import Hinter
 from certpipe.store.named import queries
 from certpipe.store.problems import ROTATION_IN_PROGRESS, TOO_MANY_ENDPOINTS
-from schemas.events import EventType
 from schemas.webhooks import MOST_ENDPOINTS, DeliveryPage, DeliveryState, DeliveryView, DisabledBecause, WebhookView
 
 _SQL = queries("endpoints")
@@ -29,7 +28,7 @@ class StoreEndpoints:
 
     async def create(self, endpoint: NewEndpoint, /, *, now: datetime) -> WebhookView:
         async with self.database.transaction() as session:
-            await session.execute(_SQL["lock_organization"], endpoint.organization_id)
+            await _take_address(session, "lock_organization", endpoint.organization_id, endpoint.id, endpoint.url)
             row = await session.fetchrow(
                 _SQL["make"],
                 endpoint.id,
@@ -59,19 +58,22 @@ class StoreEndpoints:
     async def change(self, endpoint_id: UUID, change: EndpointChange, *, now: datetime) -> WebhookView | None:
         (types,) = change.types or (None,)
         names, sealed = change.headers or (None, None)
-        row = await self.database.fetchrow(
-            _SQL["change"],
-            endpoint_id,
-            now,
-            None if change.url is None else storable(change.url),
-            change.types is not None,
-            types,
-            None if change.description is None else storable(change.description),
-            names,
-            None if sealed is None else sealed.kid,
-            None if sealed is None else sealed.ciphertext,
-            change.enabled,
-        )
+        async with self.database.transaction() as session:
+            if change.url is not None:
+                await _take_address(session, "lock_its_organization", endpoint_id, endpoint_id, change.url)
+            row = await session.fetchrow(
+                _SQL["change"],
+                endpoint_id,
+                now,
+                None if change.url is None else storable(change.url),
+                change.types is not None,
+                types,
+                None if change.description is None else storable(change.description),
+                names,
+                None if sealed is None else sealed.kid,
+                None if sealed is None else sealed.ciphertext,
+                change.enabled,
+            )
         if change.enabled:
             self.hinter.hint()
         return _view_or_none(row)
@@ -140,6 +142,19 @@ class StoreEndpoints:
         return DeliveryLog(self.database)
 
 
+async def _take_address(session: Session, lock: str, locked_by: UUID, endpoint_id: UUID, url: str) -> None:
+    """See that no other endpoint of the organization has it; until the transaction ends none can get it.
+
+    `locked_by`: what the query `lock` finds the organization by. Raises `AddressTakenError`.
+    """
+    organization = await session.fetchrow(_SQL[lock], locked_by)
+    if organization is None:
+        return
+    row = await session.fetchrow(_SQL["at_address"], organization["id"], storable(url), endpoint_id)
+    if row is not None:
+        raise AddressTakenError(_view(row))
+
+
 def _view_or_none(row: Record | None) -> WebhookView | None:
     return None if row is None else _view(row)
 
@@ -150,7 +165,7 @@ def _view(row: Record) -> WebhookView:
         id=row["id"],
         organization_id=row["organization_id"],
         url=row["url"],
-        types=None if row["types"] is None else tuple(EventType(each) for each in row["types"]),
+        types=None if row["types"] is None else tuple(row["types"]),
         description=row["description"],
         headers=tuple(row["header_names"]),
         public_key=row["public_key"],

@@ -1,14 +1,17 @@
 """An event, written from its rows. From the same rows always the same, so that no attempt and no way tells another."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from certpipe.core.ports.events import Told
 from certpipe.store.database import Record
 from certpipe.store.documents import facts_of, views_of
 from schemas.base import Kind
-from schemas.events import CATALOGUE, CertificateSummary, Event, EventData, EventType
+from schemas.events import CATALOGUE, CertificateSummary, Event, EventData, EventType, ToldType
 from schemas.status import Stage
 
+_CARRIES: Mapping[str, Sequence[str]] = MappingProxyType({each: CATALOGUE[each].carries for each in EventType})
 _BEFORE_ITS_CERTIFICATE = {EventType.VALIDATED}
 """Told when the certificate has no id yet: it must not appear in later readings."""
 
@@ -27,9 +30,12 @@ def told_of(row: Record) -> Told:
 
 
 def event_of(row: Record) -> Event:
-    """As it is told, with those members that the catalogue gives to its type and no others."""
-    kind = EventType(row["type"])
-    carries = CATALOGUE[kind].carries
+    """As it is told, with those members that the catalogue gives to its type and no others.
+
+    A type that this version does not know is told too, with what all events have: nothing else of its row is read.
+    """
+    kind: ToldType = row["type"]
+    carries = _CARRIES.get(kind, ())
     data = EventData(
         organization_id=row["organization_id"],
         upload_id=row["upload_id"],
@@ -65,7 +71,7 @@ def key_of(event: str) -> tuple[UUID, int] | None:
             return None
 
 
-def _certificate(kind: EventType, row: Record) -> CertificateSummary | None:
+def _certificate(kind: ToldType, row: Record) -> CertificateSummary | None:
     facts, named = facts_of(row["facts"]), row["certificate_id"]
     summary = CertificateSummary(
         id=None if kind in _BEFORE_ITS_CERTIFICATE else named,

@@ -26,7 +26,7 @@ class Scene:
         self.ours, self.theirs, self.upload = uuid7(), uuid7(), uuid7()
         self.tasks: list[asyncio.Task[None]] = []
 
-    def tell(self, *positions: int, of: UUID | None = None, kind: EventType = EventType.VALIDATED) -> None:
+    def tell(self, *positions: int, of: UUID | None = None, kind: str = EventType.VALIDATED) -> None:
         self.feed.events += [told(each, of or self.ours, uuid7(), kind=kind) for each in positions]
 
     def step(self, position: int, sequence: int, *, ended: bool = False) -> Told:
@@ -128,6 +128,17 @@ async def test_an_event_is_told_with_its_place_its_type_and_its_body() -> None:
         body = scene.feed.events[0].event.body()
         assert client.line.read == b"id: 7\nevent: upload.validated\ndata: " + body + b"\n\n"
         assert client.line.frames[-1].chunk == b"%x\r\n%b\r\n" % (len(client.line.read), client.line.read)
+
+
+async def test_a_type_of_a_newer_version_is_told_in_its_turn_to_those_who_want_every_type() -> None:
+    async with running() as scene:
+        every, some = await scene.listen(after=0), await scene.listen(after=0, types=[EventType.VALIDATED])
+        scene.tell(7)
+        scene.tell(8, kind="upload.weighed")
+        scene.tell(9)
+        await scene.look()
+        assert (every.ids, some.ids) == ([7, 8, 9], [7, 9])
+        assert b"event: upload.weighed\ndata: " + scene.feed.events[1].event.body() in every.line.read
 
 
 async def test_nobody_hears_of_another_organization() -> None:

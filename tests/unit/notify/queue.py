@@ -21,7 +21,13 @@ ORGANIZATION = UUID(int=7)
 SEALED = SealedText("webhook-1.v1", b"sealed")
 
 
-def told(position: int = 1, *, reply_to: str | None = None, organization: UUID = ORGANIZATION) -> Told:
+def told(
+    position: int = 1,
+    *,
+    reply_to: str | None = None,
+    organization: UUID = ORGANIZATION,
+    kind: str = EventType.FORWARDED,
+) -> Told:
     upload = UUID(int=position)
     return Told(
         position=position,
@@ -29,7 +35,7 @@ def told(position: int = 1, *, reply_to: str | None = None, organization: UUID =
         upload_id=upload,
         event=Event(
             id=f"evt_{upload.hex}_1",
-            type=EventType.FORWARDED,
+            type=kind,
             timestamp=AT,
             data=EventData(organization_id=organization, upload_id=upload, sequence=1),
         ),

@@ -50,6 +50,17 @@ async def test_every_event_goes_to_the_exchange_under_its_organization_and_type_
     assert len(broker.published) == 2
 
 
+async def test_a_type_of_a_newer_version_is_published_under_its_name_and_holds_up_nothing() -> None:
+    feed, broker = MemoryFeed(told(3), told(4, kind="upload.weighed"), told(8)), Broker()
+    async with publishing(feed, broker, HandClock()):
+        await feed.until(lambda: feed.position == 8)
+    assert [each.routing_key.removeprefix(f"{ORGANIZATION}.") for each in broker.published] == [
+        "certificate.forwarded",
+        "upload.weighed",
+        "certificate.forwarded",
+    ]
+
+
 async def test_the_events_of_a_followed_upload_go_to_its_producer_too() -> None:
     feed, broker = MemoryFeed(told(1, reply_to="amq.gen-erp")), Broker()
     async with publishing(feed, broker, HandClock()):

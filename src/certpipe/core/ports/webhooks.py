@@ -98,6 +98,14 @@ class Replayed:
     next: int | None
 
 
+class AddressTakenError(Exception):
+    """The organization has another endpoint at this address (HTTP 409): `other`."""
+
+    def __init__(self, other: WebhookView) -> None:
+        super().__init__(str(other.id))
+        self.other = other
+
+
 class Endpoints(Protocol):
     """Management. Every method raises `Unavailable`; None (or False) means that there is no such endpoint.
 
@@ -105,14 +113,17 @@ class Endpoints(Protocol):
     """
 
     async def create(self, endpoint: NewEndpoint, /, *, now: datetime) -> WebhookView:
-        """Raises `Rejected` (`too_many_endpoints`) above `MOST_ENDPOINTS` per organization."""
+        """Raises `AddressTakenError`, and `Rejected` (`too_many_endpoints`) above `MOST_ENDPOINTS` per organization.
+
+        Of several that come at once for one address, one is made; likewise with `change`.
+        """
 
     async def endpoints(self, organization_ids: Sequence[UUID]) -> Sequence[WebhookView]: ...
 
     async def get(self, endpoint_id: UUID, organization_ids: Sequence[UUID]) -> WebhookView | None: ...
 
     async def change(self, endpoint_id: UUID, change: EndpointChange, *, now: datetime) -> WebhookView | None:
-        """Enabling forgets the failures, and what was pending goes on."""
+        """Enabling forgets the failures, and what was pending goes on. Raises `AddressTakenError`."""
 
     async def remove(self, endpoint_id: UUID, *, now: datetime) -> bool:
         """At once for everybody; its log is deleted later, in slices."""

@@ -3,8 +3,23 @@
     p.paused_until, p.disabled_at, p.disabled_because, p.previous_until, p.created_at, p.updated_at
 
 -- name: lock_organization
--- First, so that those who make endpoints of one organization at once count each other's.
-SELECT FROM certpipe.organizations WHERE id = $1 FOR NO KEY UPDATE
+-- First, so that those who make endpoints of one organization at once, or give them other addresses, see each other's.
+SELECT id FROM certpipe.organizations WHERE id = $1 FOR NO KEY UPDATE
+
+-- name: lock_its_organization
+SELECT o.id
+FROM certpipe.endpoints p
+JOIN certpipe.organizations o ON o.id = p.organization_id
+WHERE p.id = $1
+FOR NO KEY UPDATE OF o
+
+-- name: at_address
+SELECT
+-- with: columns
+FROM certpipe.endpoints p
+WHERE p.organization_id = $1 AND p.url = $2 AND p.id <> $3 AND p.removed_at IS NULL
+ORDER BY p.id
+LIMIT 1
 
 -- name: make
 -- No row comes back when there are so many already.
