@@ -6,6 +6,7 @@ from pathlib import Path
 
 from certpipe.connectors import CONNECTORS, Credentials, open_connectors, open_http
 from certpipe.core.pace import Limits, parse_limits
+from certpipe.core.patience import Patience
 from certpipe.crypto.envelope import EnvelopeUnwrapper
 from certpipe.crypto.keys import open_provider
 from certpipe.process import Process, RefusedToStart, Service, main
@@ -32,7 +33,7 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
         raise RefusedToStart(
             "no account at SW Sapien: set CERTPIPE_SW_USER and CERTPIPE_SW_PASSWORD_FILE, or CERTPIPE_SW_TOKEN_FILE"
         )
-    limits = _limits(settings)
+    limits, patience = _limits(settings), _patience(settings)
     sender = Sender(process.database_url, process.clock)
     async with (
         open_http(connections=sum(limit.at_once for limit in limits.values()) + SPARE) as http,
@@ -50,12 +51,15 @@ async def role(process: Process) -> AsyncIterator[Sequence[Service]]:
                 sw_credentials=credentials,
                 http=http,
                 clock=process.clock,
+                timeout=patience.answer,
             )
         except ValueError as error:
             raise RefusedToStart(f"{error}: correct CERTPIPE_SW_SERVICES_URL or CERTPIPE_SW_API_URL") from None
         services = StoreServices(process.database)
         gates = {
-            name: ServiceGate(name, limits[name], services, process.clock, used_again=connector.forget_refusal)
+            name: ServiceGate(
+                name, limits[name], services, process.clock, patience=patience, used_again=connector.forget_refusal
+            )
             for name, connector in connectors.items()
         }
         step = Forward(
@@ -79,6 +83,13 @@ def _limits(settings: Settings) -> Mapping[str, Limits]:
         return {**dict.fromkeys(CONNECTORS, usual), **parse_limits(settings.pac_limits, CONNECTORS)}
     except ValueError as error:
         raise RefusedToStart(f"CERTPIPE_PAC_LIMITS cannot be used: {error}") from None
+
+
+def _patience(settings: Settings) -> Patience:
+    try:
+        return Patience(settings.pac_timeout_seconds)
+    except ValueError as error:
+        raise RefusedToStart(f"CERTPIPE_PAC_TIMEOUT_SECONDS cannot be used: {error}") from None
 
 
 def _secret(file: Path | None) -> str | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from certpipe.core.patience import ANSWER
 from certpipe.sat.trust import Environment as SatEnvironment
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     pac_at_once: int = Field(default=32, ge=1, le=1024)
     pac_per_second: float = Field(default=1000.0, gt=0, le=100_000)
     pac_limits: str = ""
+    pac_timeout_seconds: float = Field(default=ANSWER, ge=1)
     simulator_url: str | None = None
 
     @property

@@ -183,6 +183,13 @@ def test_an_issuer_key_that_others_may_read(tmp_path: Path, migrated: str) -> No
     assert f"chmod 600 {key}" in said
 
 
+def test_a_patience_that_would_outlast_what_others_count_with(tmp_path: Path, migrated: str) -> None:
+    folder = {"CERTPIPE_DATA_DIR": str(tmp_path), "CERTPIPE_DATABASE_URL": migrated}
+    said = refusal("all", **folder, CERTPIPE_PAC_TIMEOUT_SECONDS="31")
+    assert "CERTPIPE_PAC_TIMEOUT_SECONDS" in said
+    assert "at the most 30" in said
+
+
 @pytest.mark.parametrize("content", [None, b"\xff{"], ids=["missing", "damaged"])
 def test_anchors_of_the_operator_that_cannot_be_used(tmp_path: Path, migrated: str, content: bytes | None) -> None:
     anchors = tmp_path / "anchors.json"

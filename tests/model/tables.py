@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from certpipe.core.patience import MOST_ATTEMPT
 from certpipe.core.ports.runtime import Advanced, Held, Outcome, Parked, Postponed, Refused, Suspect
 from certpipe.core.states import ACTIVE, ENDS, TRANSITIONS, WAITS_FOR
 from certpipe.store.rows import NEXT, STATE_OF
@@ -16,7 +17,7 @@ from schemas.messages import UploadRef
 from schemas.status import Stage, State
 from tests.model.stage import Theatre
 
-GRACE, LEASE, NOTED, ATTEMPT = 3.0, 10.0, 900.0, 120.0
+GRACE, LEASE, NOTED, ATTEMPT = 3.0, 10.0, 900.0, MOST_ATTEMPT
 
 
 @dataclass

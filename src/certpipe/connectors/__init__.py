@@ -7,6 +7,7 @@ import aiohttp
 
 from certpipe.connectors.sw import Credentials, Efisco, SwSession, SwVault
 from certpipe.core.clock import Clock
+from certpipe.core.patience import ANSWER
 from certpipe.core.ports.connector import Connector
 
 CONNECTORS: Mapping[str, Callable[[SwSession], Connector]] = MappingProxyType(
@@ -38,7 +39,7 @@ def open_connectors(
     sw_credentials: Credentials,
     http: aiohttp.ClientSession,
     clock: Clock,
-    timeout: float = 30.0,
+    timeout: float = ANSWER,
 ) -> Mapping[str, Connector]:
     """Every connector by its name, sharing one account, one token and one pool. `timeout`: seconds per exchange."""
     session = SwSession(

@@ -12,6 +12,7 @@ from certpipe.core.breaker import Breaker, BreakerRules, Fault
 from certpipe.core.clock import Clock
 from certpipe.core.errors import AccountRefused, Barred, Rejected, Unavailable, Uncertain
 from certpipe.core.pace import Limits, Pace
+from certpipe.core.patience import MOST_WAIT, Patience
 from certpipe.core.ports.services import Services, Standing
 from certpipe.core.problems import Problem
 from schemas.services import ServiceState
@@ -20,11 +21,6 @@ from schemas.status import Actor
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
 
-MOST_WAIT: Final = 10.0
-MOST_PROBE: Final = 30.0
-MOST_TURN: Final = 80.0
-"""Seconds for one hand-over with its look-ups. With both waits before it, it stays below the two minutes for which an
-older upload of a party that is being sent keeps a newer one back. Of probes, which come every few seconds, few hang."""
 SHUT: Final = Problem(
     "pac_paused",
     "El servicio del PAC está en pausa; el envío espera sin gastar intentos",
@@ -76,10 +72,11 @@ class ServiceGate:
         clock: Clock,
         *,
         rules: BreakerRules | None = None,
+        patience: Patience | None = None,
         used_again: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.limits = name, limits
-        self._rules = rules or BreakerRules()
+        self._rules, self._patience = rules or BreakerRules(), patience or Patience()
         self._breaker, self._pace = Breaker(self._rules), Pace(limits)
         self._services, self._clock, self._used_again = services, clock, used_again
         self._present = 0
@@ -97,7 +94,7 @@ class ServiceGate:
 
     async def through(self, hand_over: Callable[[], Awaitable[T]], upload: UUID, *, probe: bool) -> T:
         await self._enter(probe=probe)
-        limit = asyncio.timeout(MOST_PROBE if probe else MOST_TURN)
+        limit = asyncio.timeout(self._patience.probe if probe else self._patience.turn)
         turn = _Turn(upload, probe, self._now(), self._turn_of_the_tide, limit)
         try:
             result = await self._watched(turn, hand_over)

@@ -8,13 +8,14 @@ from typing import Final
 
 from certpipe.core.clock import Clock
 from certpipe.core.errors import Unavailable
+from certpipe.core.patience import MOST_ATTEMPT
 from certpipe.core.problems import INTERNAL
 from certpipe.runtime.alone import BEGUN, EX_TEMPFAIL
 from schemas.messages import UploadRef
 from schemas.status import Stage
 
-SECONDS: Final = 120.0
-"""For one upload, with the start of the process: many times what the slowest destination may take."""
+SECONDS: Final = MOST_ATTEMPT
+"""For one upload: what any attempt at the slowest destination may take, and many times what the other stages do."""
 GRACE: Final = 30.0
 """Seconds to end in after that, once asked to: one that only waits for the database gives up, and says so."""
 

@@ -11,6 +11,7 @@ from certpipe.core.breaker import BreakerRules
 from certpipe.core.errors import AccountRefused, Barred, CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ids import uuid7
 from certpipe.core.pace import Limits
+from certpipe.core.patience import Patience
 from certpipe.core.ports.services import Standing
 from certpipe.core.problems import Problem
 from certpipe.runtime.gate import ServiceGate
@@ -61,11 +62,14 @@ class Scene:
     board: Board = field(default_factory=Board)
     clock: HandClock = field(default_factory=HandClock)
     limits: Limits = field(default_factory=lambda: Limits(2, 1e6))
+    patience: Patience = field(default_factory=Patience)
     calls: int = 0
     forgot: int = 0
 
     def __post_init__(self) -> None:
-        self.gate = ServiceGate("pac", self.limits, self.board, self.clock, used_again=self.forget)
+        self.gate = ServiceGate(
+            "pac", self.limits, self.board, self.clock, patience=self.patience, used_again=self.forget
+        )
 
     def forget(self) -> None:
         self.forgot += 1
@@ -151,6 +155,19 @@ async def test_a_probe_that_fails_burns_no_attempt_and_is_told_as_the_probe() ->
     assert isinstance(await scene.fails(Unavailable(AWAY), probe=True, upload=probe), Barred)
     assert scene.board.told[-1][3] == probe
     assert scene.board.told[-1][1] > scene.board.told[0][1]
+
+
+async def test_a_probe_that_hangs_is_given_up_and_what_is_shut_stays_so_for_longer() -> None:
+    scene, probe = Scene(patience=Patience(0.001)), uuid7()
+    await scene.shut()
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(Barred) as barred:
+        await scene.gate.through(hang, probe, probe=True)
+    assert barred.value.problems[0].code == "pac_overtime"
+    assert scene.board.told[-1][3] == probe
 
 
 async def test_what_fails_after_it_was_shut_burns_no_attempt_and_shuts_nothing_again() -> None:

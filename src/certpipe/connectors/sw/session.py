@@ -14,10 +14,8 @@ from certpipe.connectors.sw.tokens import REMEMBER_REFUSAL, Credentials, Token, 
 from certpipe.connectors.sw.transport import Transport
 from certpipe.core.clock import Clock
 from certpipe.core.errors import AccountRefused
+from certpipe.core.patience import ANSWER
 from certpipe.core.problems import Problem
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds for one exchange, from asking for a connection to the last byte of the answer."""
 
 
 class SwSession:
@@ -28,6 +26,7 @@ class SwSession:
     Attributes:
         services: base address of stamping and the CSD vault.
         api: base address of management and Efisco.
+        timeout: seconds for one exchange, from asking for a connection to the last byte of the answer.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class SwSession:
         credentials: Credentials,
         http: aiohttp.ClientSession,
         clock: Clock,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: float = ANSWER,
     ) -> None:
         self.services = _base(services_url)
         self.api = _base(api_url)

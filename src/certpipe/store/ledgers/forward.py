@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from certpipe.core.patience import MOST_ATTEMPT
 from certpipe.core.ports.runtime import Advanced, Loaded, Outcome
 from certpipe.core.ports.services import Room
 from certpipe.core.uploads import Forwarded, Stored, WrappedPart
@@ -48,7 +49,8 @@ class ForwardLedger:
         kinds, names = [kind for kind, _ in wanted], [name for _, name in wanted]
         room = [self.rooms[name].room() if name in self.rooms else len(refs) for name in names]
         later, between = self._later(names)
-        rows = await self.database.fetch(_LOAD, *pairs(refs), kinds, names, room, later, between, self.sender)
+        places = kinds, names, room, later, between
+        rows = await self.database.fetch(_LOAD, *pairs(refs), *places, self.sender, MOST_ATTEMPT)
         loaded = [_loaded(row, parts) for row, parts in with_parts(rows)]
         full = {str(kind): len(refs) for kind, left in zip(kinds, room, strict=True) if not left}
         self._promise(Counter(rows[0]["put_off"]) if rows else full)

@@ -42,7 +42,7 @@ ORDER BY u.id, p.part
 -- Records the intents before anything is sent, and ends what a newer certificate has replaced. An intent that could not
 -- be inserted (xmax tells) was there before, even when a concurrent load recorded it after this statement began.
 -- While an older upload of the party is being sent, a newer one waits: the older, arriving last, would count there. An
--- attempt begins with its intent, ends with a change of its row, and takes no two minutes. A removal does not stop an
+-- attempt begins with its intent, ends with a change of its row, and takes no $9 seconds. A removal does not stop an
 -- attempt: what counts then is the last change before the removal's own two. Nor is an upload ended that was replaced while
 -- an attempt of it is under way, when its message comes a second time: the newer one would not wait for it any more.
 -- What a service is left alone by (all but its probe) waits, until the sweeper lets it go, and is not changed, so that no
@@ -71,22 +71,22 @@ WITH held AS MATERIALIZED (
             JOIN certpipe.handoffs f ON f.upload_id = o.id
             WHERE o.party_id = u.party_id AND o.kind = u.kind AND o.due_at IS NOT NULL AND o.certificate_id IS NOT NULL
               AND o.state = 'stored' AND o.accepted_order < u.accepted_order
-              AND f.received_at IS NULL AND f.intended_at >= o.updated_at AND f.intended_at > now() - interval '2 minutes'
+              AND f.received_at IS NULL AND f.intended_at >= o.updated_at AND f.intended_at > now() - make_interval(secs => $9::float8)
         ) OR EXISTS (
             SELECT
             FROM certpipe.certificates c
             JOIN certpipe.uploads o ON o.id = c.upload_id
             JOIN certpipe.events e ON e.subject_id = o.id AND e.sequence = o.epoch - 2
             JOIN certpipe.handoffs f ON f.upload_id = o.id
-            WHERE c.party_id = u.party_id AND c.kind = u.kind AND c.removed_at > now() - interval '2 minutes'
+            WHERE c.party_id = u.party_id AND c.kind = u.kind AND c.removed_at > now() - make_interval(secs => $9::float8)
               AND o.state = 'superseded' AND o.accepted_order < u.accepted_order
-              AND f.received_at IS NULL AND f.intended_at >= e.at AND f.intended_at > now() - interval '2 minutes'
+              AND f.received_at IS NULL AND f.intended_at >= e.at AND f.intended_at > now() - make_interval(secs => $9::float8)
         ) AS behind,
         EXISTS (
             SELECT
             FROM certpipe.handoffs f
             WHERE f.upload_id = u.id AND f.received_at IS NULL
-              AND f.intended_at >= u.updated_at AND f.intended_at > now() - interval '2 minutes'
+              AND f.intended_at >= u.updated_at AND f.intended_at > now() - make_interval(secs => $9::float8)
         ) AS under_way
     FROM unnest($1::uuid[], $2::integer[]) AS r (id, epoch)
     JOIN certpipe.uploads u ON u.id = r.id AND u.epoch = r.epoch
@@ -164,7 +164,7 @@ WITH held AS MATERIALIZED (
     INSERT INTO certpipe.handoffs AS f (upload_id, destination, sender)
     SELECT id, destination, $8 FROM wanted
     ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = now(), sender = excluded.sender
-    WHERE f.received_at IS NOT NULL OR f.sender IS NULL OR f.intended_at <= now() - interval '2 minutes'
+    WHERE f.received_at IS NOT NULL OR f.sender IS NULL OR f.intended_at <= now() - make_interval(secs => $9::float8)
        OR f.intended_at < (SELECT u.updated_at FROM certpipe.uploads u WHERE u.id = f.upload_id)
        OR pg_try_advisory_xact_lock(f.sender)
     RETURNING upload_id, destination, xmax <> 0 AND received_at IS NULL AS open
