@@ -20,6 +20,8 @@ BATCH: Final = 200
 LEASE: Final = timedelta(seconds=10)
 PATIENCE: Final = timedelta(seconds=60)
 _FIRST_WAIT: Final = timedelta(seconds=1)
+_TO_CONNECT: Final = timedelta(seconds=3)
+"""A process that starts has no connection yet, which nobody need be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class EventPublisher:
         self._renew_at = clock.now()
         self._refused: _Batch | None = None
         self._hopeless: set[tuple[str, str]] = set()
+        self._away_since: datetime | None = None
         self._trouble = False
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -81,8 +84,12 @@ class EventPublisher:
     async def _publish(self) -> bool:
         """True when there may be more."""
         if not self._publisher.ready:
-            self._say("the broker is away; events wait for it")
+            now = self._clock.now()
+            self._away_since = self._away_since or now
+            if now - self._away_since >= _TO_CONNECT:
+                self._say("the broker is away; events wait for it")
             return False
+        self._away_since = None
         try:
             position = await self._mine()
             if position is None:

@@ -41,9 +41,9 @@ async def test_short_lives_wait_longer_and_longer_within_the_bounds() -> None:
 
     await keep(live, clock=clock, ended=ended, report=faults.append)
     assert len(faults) == 200
-    assert all(0.2 <= seconds <= 15 for seconds in clock.waited)
+    assert all(0.2 <= seconds <= 5 for seconds in clock.waited)
     assert clock.waited[0] <= 0.4
-    assert max(clock.waited) > 5
+    assert max(clock.waited) > 3
     assert len({round(seconds, 3) for seconds in clock.waited[10:]}) > 50, "jitter"
 
 
