@@ -115,6 +115,8 @@ async def test_what_waits_to_be_told_or_sent_is_found_by_what_waits(database_url
         ("services", "probe"): {"uploads_held", "uploads_pkey"},
         ("services", "release"): {"uploads_held", "uploads_pkey"},
         ("services", "release_all"): {"uploads_held", "uploads_pkey"},
+        ("services", "release_deserted"): {"uploads_held", "uploads_pkey"},
+        ("services", "present"): {"uploads_held"},
         ("services", "shown"): {"uploads_held"},
         ("services", "answered"): {"uploads_held"},
         ("log", "pending"): {"deliveries_due", "deliveries_pkey", "events_by_position"},

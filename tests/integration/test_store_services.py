@@ -348,3 +348,71 @@ async def test_what_one_process_finds_failing_all_leave_alone_and_one_that_comes
         for gate in (second, third):
             await Gatekeeper(house.services, [gate], SystemClock()).once()
             gate.check(probe=False)
+
+
+async def unseen(house: Storehouse, *names: str) -> None:
+    """No process that uses these has been heard of for a minute."""
+    gone = "UPDATE certpipe.services SET seen_at = now() - interval '1 minute' WHERE name = ANY ($1)"
+    await house.database.execute(gone, list(names))
+
+
+async def seen(house: Storehouse) -> set[str]:
+    recently = "SELECT name FROM certpipe.services WHERE seen_at > now() - interval '30 seconds'"
+    return {row["name"] for row in await house.database.fetch(recently)}
+
+
+async def test_what_waits_for_a_service_that_nobody_has_any_more_goes_to_what_serves_its_kind_now(
+    database_url: str,
+) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw")
+        refs = await held(house, *await several(house, 3))
+        await unseen(house, "sw")
+        await house.services.register({"renamed": 1000.0})
+        assert await let_go(house) == sorted(ref.id for ref in refs)
+        assert (await house.services.standing())["sw"].state is ServiceState.OPEN
+        house.forward = ForwardLedger(house.database, house.hinter, {Kind.CSD: ("renamed",)})
+        assert [one.ref for one in await house.forward.load(refs)] == sorted(refs, key=lambda ref: ref.id)
+
+
+@pytest.mark.parametrize("alive", [(), ("sw",), ("sw", "renamed")], ids=["nobody", "the old one", "both"])
+async def test_what_waits_stays_where_its_service_is_in_use_or_nobody_is_there_at_all(
+    database_url: str, alive: tuple[str, ...]
+) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw")
+        await house.services.register({"renamed": 1000.0})
+        await held(house, *await several(house, 2))
+        await unseen(house, "sw", "renamed")
+        if alive:
+            await house.services.present(alive)
+        assert await let_go(house) == []
+
+
+async def test_an_old_process_that_was_only_not_heard_of_holds_again_what_comes_to_it(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await leave_alone(house, "sw")
+        (ref,) = await held(house, await house.stored())
+        await unseen(house, "sw")
+        await house.services.register({"renamed": 1000.0})
+        assert await let_go(house) == [ref.id]
+        assert await held(house, ref) == [ref]
+        await house.services.present(["sw"])
+        assert await let_go(house) == []
+
+
+async def test_that_a_process_lives_is_written_down_where_it_matters_and_not_else(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        await house.services.register({"sw": 1000.0, "renamed": 1000.0})
+        await unseen(house, "sw", "renamed")
+        await house.services.present(["sw"])
+        assert await seen(house) == set()  # both are used
+        await leave_alone(house, "sw")
+        await unseen(house, "sw", "renamed")
+        await house.services.present(["renamed"])
+        assert await seen(house) == set()  # nothing waits for the other one
+        await house.services.present(["sw"])
+        assert await seen(house) == {"sw"}
+        await held(house, await house.stored())
+        await house.services.present(["renamed"])
+        assert await seen(house) == {"sw", "renamed"}

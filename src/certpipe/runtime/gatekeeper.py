@@ -9,6 +9,7 @@ from certpipe.core.clock import Clock
 from certpipe.core.errors import Unavailable
 from certpipe.core.ports.services import Services
 from certpipe.runtime.gate import ServiceGate
+from schemas.services import ServiceState
 
 log: Final = logging.getLogger(__name__)
 EVERY: Final = 1.0
@@ -34,13 +35,15 @@ class Gatekeeper:
             await self._clock.wait(EVERY, until=stopping)
 
     async def once(self) -> None:
-        """Find out what hangs, tell what is to be told, and learn. Raises `Unavailable`."""
+        """Find out what hangs, tell it and that this process lives where it matters, and learn. Raises `Unavailable`."""
         for gate in self._gates:
             gate.watch()
         for gate in self._gates:
             await gate.tell()
         tides = [gate.turn_of_the_tide for gate in self._gates]
         standing = await self._services.standing()
+        if any(each.state is not ServiceState.CLOSED for each in standing.values()):
+            await self._services.present([gate.name for gate in self._gates])
         for gate, tide in zip(self._gates, tides, strict=True):
             # Where it was shut meanwhile, what was read may be older.
             if gate.name in standing and gate.turn_of_the_tide == tide:

@@ -79,6 +79,7 @@ class StoreBacklog:
     async def release(self) -> None:
         await self._database.execute(_SERVICES["probe"], BreakerRules().probe)
         await self._database.execute(_SERVICES["release"], _SLICE)
+        await self._database.execute(_SERVICES["release_deserted"], _SLICE)
 
     async def sweep(self) -> None:
         await self._database.execute(_SQL["sweep_checks"])

@@ -1,6 +1,6 @@
 """The services of PACs: what forward tells and asks, and what operators see and do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,6 +22,9 @@ class StoreServices:
 
     async def register(self, rates: Mapping[str, float]) -> None:
         await self.database.execute(_SQL["register"], list(rates), list(rates.values()))
+
+    async def present(self, names: Collection[str]) -> None:
+        await self.database.execute(_SQL["present"], list(names))
 
     async def standing(self) -> Mapping[str, Standing]:
         rows = await self.database.fetch(_SQL["standing"])

@@ -1,7 +1,7 @@
 """The way to one service: in turn, and not at all while it is left alone."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -31,6 +31,7 @@ class Board:
     told: list[tuple[str, float, str, UUID | None]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     rates: dict[str, float] = field(default_factory=dict)
+    present_ones: list[str] = field(default_factory=list)
     away: bool = False
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -41,6 +42,10 @@ class Board:
     async def register(self, rates: Mapping[str, float]) -> None:
         self._look()
         self.rates |= rates
+
+    async def present(self, names: Collection[str]) -> None:
+        self._look()
+        self.present_ones += names
 
     async def standing(self) -> Mapping[str, Standing]:
         self._look()
@@ -427,3 +432,14 @@ async def test_the_keeper_registers_the_services_and_tells_and_learns_once_a_sec
         scene.gate.check(probe=False)
     stopping.set()
     await keeping
+
+
+async def test_a_process_says_that_it_lives_while_any_service_is_left_alone() -> None:
+    scene = Scene()
+    keeper = Gatekeeper(scene.board, [scene.gate], scene.clock)
+    scene.board.states = {"pac": Standing(ServiceState.CLOSED, 0), "another": Standing(ServiceState.CLOSED, 0)}
+    await keeper.once()
+    assert scene.board.present_ones == []
+    scene.board.states["another"] = Standing(ServiceState.OPEN, 1)
+    await keeper.once()
+    assert scene.board.present_ones == ["pac"]

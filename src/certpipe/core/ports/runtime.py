@@ -134,7 +134,8 @@ class Backlog(Protocol):
     async def release(self) -> None:
         """Let uploads go that wait for a service: a probe of one that was left alone, all of one that is used again.
 
-        A closed service gets them no faster than it is used.
+        A closed service gets them no faster than it is used. What waits for one that no living process uses any more,
+        while one uses others, is let go, too.
         """
 
     async def sweep(self) -> None:

@@ -1,6 +1,6 @@
 """The services of PACs: whether they are used at present, known to all processes and shown to operators."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -24,6 +24,9 @@ class Services(Protocol):
 
     async def register(self, rates: Mapping[str, float]) -> None:
         """These are used, so fast (hand-overs begun per second). One that is open stays open."""
+
+    async def present(self, names: Collection[str]) -> None:
+        """A process that uses these lives. To be told about once a second while any service is left alone."""
 
     async def standing(self) -> Mapping[str, Standing]:
         """Of every service, by its name."""

@@ -2,7 +2,23 @@
 INSERT INTO certpipe.services AS s (name, per_second)
 SELECT * FROM unnest($1::text[], $2::float8[]) AS r (name, per_second)
 ORDER BY name
-ON CONFLICT (name) DO UPDATE SET per_second = excluded.per_second WHERE s.per_second <> excluded.per_second
+ON CONFLICT (name) DO UPDATE SET per_second = excluded.per_second, seen_at = now()
+
+-- name: present
+-- A living process uses these. Nothing is written while everything is used, or while what is left alone is none of these
+-- and holds nothing. Of a row that somebody else has at hand it is said the next time.
+WITH these AS MATERIALIZED (
+    SELECT s.name FROM certpipe.services s
+    WHERE s.name = ANY ($1::text[]) AND s.seen_at < now() - interval '5 seconds'
+      AND EXISTS (
+        SELECT FROM certpipe.services o
+        WHERE o.state <> 'closed' AND (o.name = ANY ($1::text[]) OR (
+            SELECT u.id FROM certpipe.uploads u WHERE u.held_by = o.name AND u.due_at = 'infinity' LIMIT 1
+        ) IS NOT NULL)
+      )
+    FOR NO KEY UPDATE OF s SKIP LOCKED
+)
+UPDATE certpipe.services s SET seen_at = now() FROM these t WHERE s.name = t.name
 
 -- name: standing
 -- What has been well for five minutes was not opened on end.
@@ -27,6 +43,7 @@ SET state = 'open',
     END,
     code = $3::text,
     problems = $4::jsonb,
+    seen_at = now(),
     updated_at = now()
 WHERE name = $1::text
   AND CASE WHEN $5::uuid IS NULL THEN state IN ('closed', 'open') ELSE state = 'half_open' AND probe = $5::uuid END
@@ -124,6 +141,28 @@ WITH free AS MATERIALIZED (
 )
 UPDATE certpipe.uploads u
 SET due_at = l.due, dispatched_at = NULL, held_by = NULL
+FROM slice l
+WHERE u.id = l.id
+RETURNING u.id
+
+-- name: release_deserted
+-- A slice of what waits for services that no living process uses any more, while one lives that uses others: whatever
+-- serves their kind now gets them. Their breakers stay as they are. Should one of its processes be alive after all, and
+-- only not heard of, that one holds again what comes to it.
+WITH deserted AS MATERIALIZED (
+    SELECT s.name FROM certpipe.services s
+    WHERE s.state <> 'closed' AND s.seen_at < now() - interval '30 seconds'
+      AND EXISTS (SELECT FROM certpipe.services o WHERE o.seen_at > now() - interval '15 seconds')
+), slice AS MATERIALIZED (
+    SELECT u.id FROM deserted d
+    CROSS JOIN LATERAL (
+        SELECT u.id FROM certpipe.uploads u
+        WHERE u.held_by = d.name AND u.due_at = 'infinity'
+        ORDER BY u.id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+    ) AS u
+)
+UPDATE certpipe.uploads u
+SET due_at = now(), dispatched_at = NULL, held_by = NULL
 FROM slice l
 WHERE u.id = l.id
 RETURNING u.id
