@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -15,6 +14,7 @@ from certpipe.core.pace import Limits, Pace
 from certpipe.core.patience import MOST_WAIT, Patience
 from certpipe.core.ports.services import Services, Standing
 from certpipe.core.problems import Problem
+from certpipe.runtime.turns import Turns
 from schemas.services import ServiceState
 from schemas.status import Actor
 
@@ -79,8 +79,7 @@ class ServiceGate:
         self._rules, self._patience = rules or BreakerRules(), patience or Patience()
         self._breaker, self._pace = Breaker(self._rules), Pace(limits)
         self._services, self._clock, self._used_again = services, clock, used_again
-        self._present = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turns = Turns(limits.at_once)
         self._under_way: set[_Turn] = set()
         self._heard = self._now()
         self._shut = False
@@ -109,7 +108,7 @@ class ServiceGate:
             await self._answered(turn)
             return result
         finally:
-            self._leave()
+            self._turns.leave()
         raise await self._failed(failure, turn)
 
     def watch(self) -> None:
@@ -130,7 +129,7 @@ class ServiceGate:
             self._open(Fault.AWAY, OVERTIME)
 
     def room(self) -> int:
-        return self._pace.room(self._present + len(self._waiting))
+        return self._pace.room(self._turns.count)
 
     def put_off(self) -> tuple[float, float]:
         return self._pace.put_off(self._now()), self._pace.spacing
@@ -168,16 +167,18 @@ class ServiceGate:
     async def _enter(self, *, probe: bool) -> None:
         """Wait for the turn; a probe has it at once. Raises `Barred`."""
         self.check(probe=probe)
-        if self._present < self.limits.at_once or probe:
-            self._present += 1
-        else:
-            await self._queue()
-        wait = 0.0 if probe else self._pace.begin(self._now())
+        if probe:
+            self._turns.pass_by()
+            return
         try:
-            await self._wait(wait)
+            await self._turns.enter(MOST_WAIT)
+        except TimeoutError:
+            raise Barred(SHUT, delay=self.put_off()[0]) from None
+        try:
+            await self._wait(self._pace.begin(self._now()))
             self.check(probe=probe)
         except BaseException:
-            self._leave()
+            self._turns.leave()
             raise
 
     async def _wait(self, seconds: float) -> None:
@@ -186,37 +187,10 @@ class ServiceGate:
         if seconds:
             await self._clock.wait(seconds)
 
-    async def _queue(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(MOST_WAIT):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._leave()  # it came at the same instant
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise Barred(SHUT, delay=self.put_off()[0]) from None
-            raise
-
-    def _leave(self) -> None:
-        """Give the place to whoever waits longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._present -= 1
-
     def _close_the_way(self) -> None:
         self._shut = True
         self._turn_of_the_tide += 1
-        waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
-            if not turn.done():
-                turn.set_exception(Barred(SHUT, delay=1.0))
+        self._turns.send_away(lambda: Barred(SHUT, delay=1.0))
 
     async def _watched(self, turn: _Turn, hand_over: Callable[[], Awaitable[T]]) -> T:
         self._under_way.add(turn)

@@ -35,7 +35,7 @@ class Gatekeeper:
             await self._clock.wait(EVERY, until=stopping)
 
     async def once(self) -> None:
-        """Find out what hangs, tell it and that this process lives where it matters, and learn. Raises `Unavailable`."""
+        """Find out what hangs, tell that, and that this process lives where it matters; learn. Raises `Unavailable`."""
         for gate in self._gates:
             gate.watch()
         for gate in self._gates:
