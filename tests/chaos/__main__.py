@@ -13,7 +13,7 @@ from pathlib import Path
 from certpipe.development.postgres import EmbeddedPostgres
 from tests.chaos import report
 from tests.chaos.brokers import BROKERS, Broker
-from tests.chaos.running import run
+from tests.chaos.running import commit, run
 from tests.chaos.scenario import Scenario
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.soak import soak
@@ -60,7 +60,7 @@ async def one(
         verdict = await run(scenario, broker, postgres, uploads=uploads, seed=seed)
     except Exception:  # noqa: BLE001 - whatever it was, it is told, and counts as bad
         say(f"BAD  {scenario.name} on {broker.name} broke:\n{traceback.format_exc()}")
-        return False
+        verdict = Verdict(scenario.name, broker.name, seed, uploads, broke=1, commit=await commit())
     tell(verdict)
     runs = report.merged(out, [verdict])
     TABLE.write_text(report.markdown(runs), encoding="utf-8")

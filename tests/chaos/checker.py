@@ -2,19 +2,22 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from certpipe.core.clock import SystemClock
 from certpipe.core.states import ENDS
-from tests.chaos.material import Pair
+from tests.chaos.holdings import look_at_pac, look_at_store
 from tests.chaos.mischief import POISON
 from tests.chaos.rig import Rig
+from tests.chaos.scenario import Scenario
 from tests.chaos.verdict import Verdict
 
 SECONDS_WITHOUT_EVENTS: Final = 100
 """What a notify worker that was killed had taken on is told when its lease ends, after a minute."""
+ENOUGH_TO_TELL: Final = 10_000
+"""Uploads with which a run goes on for long enough after its fault to say whether the rate was back in time."""
 
 _END_OF: Final = {
     "certificate.forwarded": "forwarded",
@@ -22,34 +25,40 @@ _END_OF: Final = {
     "upload.failed": "failed",
     "upload.superseded": "superseded",
 }
-_STEPS: Final = {"upload.received", "upload.validated", "upload.encrypted", "certificate.stored", *_END_OF}
-_LOOKUP: Final = "vault"
+_WAY: Final = ["upload.received", "upload.validated", "upload.encrypted", "certificate.stored", "certificate.forwarded"]
+_STEPS: Final = {*_WAY, *_END_OF}
 
 
-async def judge(rig: Rig, verdict: Verdict, *, patience: float, told: bool) -> Verdict:
+async def judge(rig: Rig, verdict: Verdict, scenario: Scenario) -> Verdict:
     """Wait until nothing moves any more; then count what is not as it was promised."""
-    await rig.progress.quiet(patience)
-    verdict.accepted, verdict.refused = len(rig.load.accepted), len(rig.load.refused)
+    await rig.progress.quiet(scenario.patience)
+    accepted = [UUID(one) for one in rig.load.accepted]
+    verdict.accepted, verdict.refused = len(accepted), len(rig.load.refused)
+    verdict.unsent = len(rig.load.pairs) - verdict.accepted - verdict.refused
     verdict.notes += sorted(set(rig.load.refused))
     rows = {row["id"]: row for row in await rig.query(_ROWS)}
     histories: defaultdict[UUID, list[tuple[int, str]]] = defaultdict(list)
     for event in await rig.query(_EVENTS):
         histories[event["subject_id"]].append((event["sequence"], event["type"]))
-    accepted = [UUID(one) for one in rig.load.accepted]
     verdict.lost = sum(one not in rows for one in accepted)
+    verdict.extra = len(rows.keys() - set(accepted))
     verdict.stuck = sum(row["due_at"] is not None for row in rows.values())
     verdict.ends = dict(Counter(row["state"] for row in rows.values()))
     for one, row in rows.items():
         look_at_row(verdict, row, histories[one])
-    poison = Counter(one for one, row in rows.items() if row["rfc"].startswith(POISON))
+    poison = Counter(one for one, row in rows.items() if _is_poison(row))
     dead = Counter(row["upload_id"] for row in await rig.query("SELECT upload_id FROM certpipe.dead_letters"))
     verdict.dead_wrong = (poison - dead).total() + (dead - poison).total()
-    if told:
+    if scenario.told:
         await _look_at_events(rig, verdict, histories)
+    look_at_store(verdict, list(rows.values()), await rig.query(_ACTIVE))
     look_at_pac(verdict, list(rows.values()), rig.load.accepted, await rig.received())
-    verdict.left = await _left_in_queues(rig)
     verdict.deaths = sum(len(program.deaths) for program in rig.programs)
-    _recovery(rig, verdict)
+    verdict.left = await _left_in_queues(rig)
+    verdict.bad_exits = sum(code != 0 for code in rig.codes)
+    verdict.hollow = len(rig.hollow)
+    verdict.notes += [*rig.hollow, *rig.notes]
+    _recovery(rig, verdict, scenario)
     return verdict
 
 
@@ -57,20 +66,26 @@ _ROWS = """
 SELECT id, state::text AS state, due_at, accepted_order, party_id, kind::text AS kind, rfc
 FROM certpipe.uploads WHERE NOT is_check ORDER BY accepted_order
 """
-_EVENTS = """
-SELECT subject_id, sequence, type FROM certpipe.events
-WHERE subject_id IN (SELECT id FROM certpipe.uploads) ORDER BY subject_id, sequence
-"""
+_EVENTS = "SELECT subject_id, sequence, type FROM certpipe.events ORDER BY subject_id, sequence"
+_ACTIVE = "SELECT party_id, kind::text AS kind, upload_id FROM certpipe.certificates WHERE replaced_at IS NULL"
 
 
 def look_at_row(verdict: Verdict, row: Mapping[str, Any], history: Sequence[tuple[int, str]]) -> None:
-    """One end, which is that of the row; no step twice; no number left out."""
-    types = Counter(kind for _, kind in history)
+    """One end, which is that of the row and comes last; each step once, in order; no number left out."""
+    steps = [kind for _, kind in history if kind in _STEPS]
+    types = Counter(steps)
     ends = [end for kind, end in _END_OF.items() for _ in range(types[kind])]
-    expected = [row["state"]] if row["state"] in {state.value for state in ENDS} else []
-    verdict.ended_twice += ends != expected
-    verdict.repeated += any(types[step] > 1 for step in _STEPS)
+    ended = row["state"] in {state.value for state in ENDS}
+    verdict.ended_twice += ends != ([row["state"]] if ended else [])
+    verdict.unexpected += ended and row["state"] not in ({"failed"} if _is_poison(row) else {"forwarded", "superseded"})
+    verdict.repeated += any(count > 1 for count in types.values())
+    late = bool(ends) and steps[-1] not in _END_OF
+    verdict.skipped += late or (ends == ["forwarded"] and len(steps) == len(types) and steps != _WAY)
     verdict.gaps += [sequence for sequence, _ in history] != list(range(len(history)))
+
+
+def _is_poison(row: Mapping[str, Any]) -> bool:
+    return bool(row["rfc"].startswith(POISON))
 
 
 async def _look_at_events(rig: Rig, verdict: Verdict, histories: Mapping[UUID, Sequence[tuple[int, str]]]) -> None:
@@ -82,37 +97,7 @@ async def _look_at_events(rig: Rig, verdict: Verdict, histories: Mapping[UUID, S
             last, since = len(rig.receiver.taken), time.monotonic()
         await SystemClock().wait(0.2)
     verdict.missing = len(expected - rig.receiver.taken.keys())
-
-
-def look_at_pac(
-    verdict: Verdict,
-    rows: Sequence[Mapping[str, Any]],
-    accepted: Mapping[str, Pair],
-    received: Iterable[Mapping[str, Any]],
-) -> None:
-    """Of each certificate one receipt; of each party and kind the newest that was accepted came last."""
-    sent: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    holds: dict[tuple[str, str], str] = {}
-    for receipt in received:
-        sent[receipt["service"]][receipt["number"]] += 1
-        holds[receipt["rfc"], receipt["kind"]] = receipt["number"]
-    for service, numbers in sent.items():
-        again = numbers.total() - len(numbers)
-        if service == _LOOKUP:
-            verdict.duplicates += again
-        else:
-            verdict.duplicates_other += again
-    numbers_of = {UUID(one): pair.number for one, pair in accepted.items()}
-    arrived = {number for numbers in sent.values() for number in numbers}
-    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for row in rows:
-        if row["state"] == "forwarded" and numbers_of.get(row["id"]) not in arrived:
-            verdict.pac_wrong += 1
-        if row["state"] not in {"rejected", "failed"}:
-            newest[row["rfc"], row["kind"]] = row
-    for slot, row in newest.items():
-        wrong = row["due_at"] is None and (row["state"] != "forwarded" or holds.get(slot) != numbers_of.get(row["id"]))
-        verdict.pac_wrong += wrong
+    verdict.untrue = len(rig.receiver.taken.keys() - expected)
 
 
 async def _left_in_queues(rig: Rig) -> int:
@@ -124,11 +109,12 @@ async def _left_in_queues(rig: Rig) -> int:
     return max(sum(before.values()), sum(after.values()))
 
 
-def _recovery(rig: Rig, verdict: Verdict) -> None:
-    verdict.notes += rig.notes
+def _recovery(rig: Rig, verdict: Verdict, scenario: Scenario) -> None:
     if not rig.faults:
         return
     verdict.rate_before = rig.progress.before(rig.faults[0])
-    found = rig.progress.recovery(rig.faults[-1], verdict.rate_before)
+    found = rig.progress.recovery(rig.faults[-1], verdict.rate_before, len(rig.load.pairs))
     if found is not None:
         verdict.recovery_seconds, verdict.recovery_rate = found
+    if verdict.rate_before and verdict.uploads >= ENOUGH_TO_TELL:
+        verdict.slow = found is None or found[0] > scenario.recovers

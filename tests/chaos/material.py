@@ -26,6 +26,8 @@ CONTENDED: Final = 10
 """So many parties get every fifth upload, ten on end each; each other upload has a party of its own."""
 
 _BLOCK = 250
+_WRAPPINGS = 61
+"""So many passwords, and ciphertexts of the one key: neighbours have different ones, so that a mix-up shows."""
 _SYMBOLS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FIRST_DAY = date(1980, 1, 1)
 _FIRST_PARTY = UUID("0197c000-0000-7000-8000-000000000000").int
@@ -43,6 +45,7 @@ class Pair:
     number: str
     certificate: str
     private_key: str
+    password: str
 
     @property
     def body(self) -> dict[str, str]:
@@ -50,7 +53,7 @@ class Pair:
         return {
             "certificate": self.certificate,
             "private_key": self.private_key,
-            "password": PASSWORD,
+            "password": self.password,
             "kind": self.kind.value,
             "party_id": str(self.party_id),
         }
@@ -86,7 +89,11 @@ class Material:
         at = datetime.fromisoformat(known["at"])
         self.authority = Authority.create(at=at, key=_key(known["authority"]))
         self._holder = _key(known["holder"])
-        self._private_key = base64.b64encode(encrypt_key(self._holder, PASSWORD.encode())).decode()
+        self._wrapped = [self._wrap(f"{PASSWORD}{number}") for number in range(_WRAPPINGS)]
+
+    def _wrap(self, password: str) -> tuple[str, str]:
+        """The private key under that password, and the password."""
+        return base64.b64encode(encrypt_key(self._holder, password.encode())).decode(), password
 
     def _block(self, block: int) -> Sequence[Pair]:
         file = self._folder / f"block-{block:04d}.json"
@@ -108,7 +115,8 @@ class Material:
     def _pair(self, index: int, certificate: str, party: int | None = None, prefix: str = "CHA") -> Pair:
         party = _party_of(index) if party is None else party
         rfc, number = rfc_of(party, prefix), _number(index, prefix)
-        return Pair(index, UUID(int=_FIRST_PARTY + party), rfc, _kind_of(party), number, certificate, self._private_key)
+        wrapped = self._wrapped[index % _WRAPPINGS]
+        return Pair(index, UUID(int=_FIRST_PARTY + party), rfc, _kind_of(party), number, certificate, *wrapped)
 
 
 def rfc_of(party: int, prefix: str) -> str:

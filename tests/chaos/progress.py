@@ -10,7 +10,7 @@ import asyncpg
 from certpipe.core.clock import SystemClock
 
 EVERY = 0.5
-WINDOW = 3.0
+WINDOW = 5.0
 BASE = 10.0
 SHARE = 0.9
 _ENDED = "SELECT count(*) FROM certpipe.uploads WHERE due_at IS NULL"
@@ -72,14 +72,21 @@ class Progress:
         first = next((sample.at for sample in self.samples if sample.ended), fault)
         return self.rate(max(first, fault - BASE), fault)
 
-    def recovery(self, end: float, wanted: float) -> tuple[float, float] | None:
-        """Seconds from the fault's end until the rate was back or the backlog was gone, and the rate from then on."""
+    def recovery(self, end: float, wanted: float, total: int) -> tuple[float, float | None] | None:
+        """Seconds from the fault's end until the rate was back, and the rate from then on; None when it never was.
+
+        Where all `total` uploads had ended before, or where there was no rate to come back to, until they had, and no
+        rate. A rate is that of five seconds, so that one heap that was let go is none.
+        """
+        finish = next((one.at for one in self.samples if one.left == 0 and one.ended >= total), None)
         for sample in self.samples:
-            if sample.at < end:
+            if finish is not None and sample.at >= max(end, finish):
+                return sample.at - end, None
+            last = sample.at + WINDOW
+            if sample.at < end or not wanted or last > (finish or last):
                 continue
-            rate = self.rate(sample.at, sample.at + WINDOW)
-            if sample.left == 0 or rate >= SHARE * wanted:
-                return sample.at - end, self.rate(sample.at, sample.at + BASE)
+            if self.rate(sample.at, last) >= SHARE * wanted:
+                return sample.at - end, self.rate(sample.at, min(sample.at + BASE, finish or sample.at + BASE))
         return None
 
     async def _run(self) -> None:

@@ -14,7 +14,11 @@ from tests.chaos.verdict import Verdict
 _HEAD = (
     *("scenario", "broker", "accepted", "lost", "stuck", "ended twice"),
     *("sent again (CSD vault)", "sent again (Efisco)", "events missing", "other faults"),
-    *("uploads/s before", "recovery s", "uploads/s after", "seconds", "commit"),
+    *("uploads/s before", "back after s", "uploads/s after", "seconds", "commit"),
+)
+_OTHERS = (
+    *("broke", "unsent", "hollow", "extra", "unexpected", "repeated", "skipped", "gaps", "untrue", "pac_wrong"),
+    *("store_wrong", "dead_wrong", "left", "refused", "bad_exits", "slow"),
 )
 _INTRODUCTION = """\
 # What comes of it when things fail
@@ -39,10 +43,11 @@ controls that have to be found: a worker that acknowledges before it works, and 
 
 def row(verdict: Mapping[str, Any]) -> Sequence[str]:
     """One line of the table."""
-    names = ("repeated", "gaps", "pac_wrong", "dead_wrong", "left", "refused")
-    others = ", ".join(f"{name} {verdict[name]}" for name in names if verdict[name])
+    others = ", ".join(f"{name} {verdict[name]}" for name in _OTHERS if verdict.get(name))
+    control = f" (control: has to find {verdict['control']})" if verdict.get("control") else ""
     return [
-        *(str(verdict[name]) for name in ("scenario", "broker", "accepted", "lost", "stuck", "ended_twice")),
+        f"{verdict['scenario']}{control}",
+        *(str(verdict[name]) for name in ("broker", "accepted", "lost", "stuck", "ended_twice")),
         *(str(verdict[name]) for name in ("duplicates", "duplicates_other", "missing")),
         others or "0",
         f"{verdict['rate_before']:.0f}",

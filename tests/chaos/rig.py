@@ -37,6 +37,7 @@ class Rig:
         roles: every process of certpipe, by role; on the in-process broker all roles are the one process `all`.
         faults: when the fault began and when it ended, by the monotonic clock.
         notes: what a scenario wants to be told with its result.
+        hollow: what a scenario was to do, and did not come to.
     """
 
     broker: Broker
@@ -56,6 +57,7 @@ class Rig:
     roles: dict[str, list[Program]] = field(default_factory=dict)
     faults: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hollow: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
 
     @property

@@ -21,20 +21,20 @@ _SOURCES = ("src", "workers", "schemas", "tests/chaos/*.py")
 async def run(scenario: Scenario, broker: Broker, postgres: EmbeddedPostgres, *, uploads: int, seed: int) -> Verdict:
     """Send the uploads, do what the scenario does meanwhile, and judge."""
     began = time.monotonic()
-    verdict = Verdict(scenario.name, broker.name, seed, uploads, commit=await _commit())
+    verdict = Verdict(scenario.name, broker.name, seed, uploads, commit=await commit(), control=scenario.control)
     async with opened(scenario, broker, postgres, uploads=uploads, seed=seed) as rig:
         await _act(scenario, rig)
-        await judge(rig, verdict, patience=scenario.patience, told=scenario.told)
+        await judge(rig, verdict, scenario)
         if not verdict.good:
             verdict.notes += _last_words(rig)
     verdict.seconds = time.monotonic() - began
     return verdict
 
 
-async def _commit() -> str:
+async def commit() -> str:
     """Which sources ran; empty outside of a checkout. What a run writes, the table, does not make them other ones."""
-    commit = await _git("rev-parse", "--short", "HEAD")
-    return f"{commit}-dirty" if await _git("diff", "--name-only", "HEAD", "--", *_SOURCES) else commit
+    short = await _git("rev-parse", "--short", "HEAD")
+    return f"{short}-dirty" if await _git("diff", "--name-only", "HEAD", "--", *_SOURCES) else short
 
 
 async def _git(*words: str) -> str:
@@ -53,7 +53,7 @@ async def _act(scenario: Scenario, rig: Rig) -> None:
             await scenario.act(rig)
             await sending
     except TimeoutError:
-        rig.notes.append("given up: it took too long")
+        rig.hollow.append("given up: it took too long")
     finally:
         sending.cancel()
         await asyncio.wait({sending})

@@ -26,6 +26,8 @@ class Scenario:
         proxies: `database`, `broker`: what is reached by a proxy.
         poison: so many uploads that no process survives.
         told: a receiver of webhooks is told of every event.
+        control: what runs is made to have this fault, which has to be found.
+        recovers: seconds after the fault within which the rate is back.
         patience: seconds in which nothing ends, after which what has not ended is stuck.
     """
 
@@ -36,5 +38,7 @@ class Scenario:
     mischief: Mapping[str, Mischief] = field(default_factory=dict)
     proxies: frozenset[str] = frozenset()
     poison: int = 0
+    control: str = ""
+    recovers: float = 10.0
     patience: float = 90.0
     told: bool = True

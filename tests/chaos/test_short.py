@@ -14,8 +14,6 @@ import pytest
 from certpipe.development.postgres import EmbeddedPostgres
 from tests import servers
 from tests.chaos.brokers import BROKERS, Broker
-from tests.chaos.mischief import Mischief
-from tests.chaos.rig import Rig
 from tests.chaos.running import run
 from tests.chaos.scenario import Scenario
 from tests.chaos.scenarios import SCENARIOS, crashes, pac
@@ -51,12 +49,6 @@ async def in_process() -> AsyncIterator[Broker]:
     await broker.close()
 
 
-async def all_sent(rig: Rig) -> None:
-    """Nothing else happens than what the processes do themselves."""
-    async with rig.fault():
-        await rig.at(1.0)
-
-
 def expect_good(verdict: Verdict) -> None:
     assert verdict.good, f"{verdict.faults} {verdict.ends}\n" + "\n".join(verdict.notes)
     assert verdict.accepted == UPLOADS
@@ -66,14 +58,14 @@ async def test_deaths_at_named_points_lose_nothing_in_process(in_process: Broker
     scenario = Scenario("some-points", "", partial(crashes.die_at_every_point, most=2), told=False)
     verdict = await run(scenario, in_process, postgres, uploads=UPLOADS, seed=SEED)
     expect_good(verdict)
-    assert verdict.deaths > 2
+    assert "died at 2 of 2 points" in verdict.notes
 
 
 async def test_deaths_at_named_points_lose_nothing_on_rabbitmq(rabbitmq: Broker, postgres: EmbeddedPostgres) -> None:
     scenario = Scenario("some-points", "", partial(crashes.die_at_every_point, most=2), told=False)
     verdict = await run(scenario, rabbitmq, postgres, uploads=UPLOADS, seed=SEED)
     expect_good(verdict)
-    assert verdict.deaths > 2
+    assert "died at 2 of 2 points" in verdict.notes
 
 
 async def test_messages_that_come_three_times_change_nothing(rabbitmq: Broker, postgres: EmbeddedPostgres) -> None:
@@ -88,19 +80,20 @@ async def test_a_pac_that_stores_and_does_not_say_so_gets_nothing_twice(
 
 
 async def test_control_who_acknowledges_first_is_found_to_lose(rabbitmq: Broker, postgres: EmbeddedPostgres) -> None:
-    mischief = {"validate": Mischief(ack_first=True, die_at="settle.before")}
-    scenario = Scenario("ack-first", "", all_sent, mischief=mischief, patience=8, told=False)
-    verdict = await run(scenario, rabbitmq, postgres, uploads=UPLOADS, seed=SEED)
-    assert not verdict.good
+    verdict = await run(SCENARIOS["acks-first"], rabbitmq, postgres, uploads=UPLOADS, seed=SEED)
+    assert verdict.good, verdict
     assert verdict.stuck > 0, verdict
+
+
+async def test_who_dies_the_same_death_and_acknowledges_last_loses_nothing(
+    rabbitmq: Broker, postgres: EmbeddedPostgres
+) -> None:
+    expect_good(await run(SCENARIOS["acks-last"], rabbitmq, postgres, uploads=UPLOADS, seed=SEED))
 
 
 async def test_control_who_forgets_what_was_sent_is_found_to_send_twice(
     rabbitmq: Broker, postgres: EmbeddedPostgres
 ) -> None:
-    mischief = {"forward": Mischief(forget_intents=True, die_at="sw-vault.send.after")}
-    # Who is behind a dead attempt waits for two minutes; nobody waits for that here.
-    scenario = Scenario("no-intent", "", all_sent, mischief=mischief, told=False, patience=10)
-    verdict = await run(scenario, rabbitmq, postgres, uploads=UPLOADS, seed=SEED)
-    assert not verdict.good
+    verdict = await run(SCENARIOS["forgets-intents"], rabbitmq, postgres, uploads=UPLOADS, seed=SEED)
+    assert verdict.good, verdict
     assert verdict.duplicates > 0, verdict

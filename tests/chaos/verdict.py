@@ -8,19 +8,31 @@ class Verdict:
     """Counts; all but the numbers of duplicates at a destination without a look-up have to be 0.
 
     Attributes:
+        broke: the harness could not run it to its end.
+        unsent: pairs that were neither accepted nor refused.
+        hollow: parts of the fault that did not happen; the notes say which.
         lost: accepted, and nowhere.
+        extra: uploads that no client was promised.
+        unexpected: ended otherwise than they ought to, poison apart: as rejected, or as failed.
         stuck: had not ended when nothing ended any more.
         ended_twice: have more than one end among their events, or another than their row says.
         repeated: took a step twice.
+        skipped: ended as forwarded without one of the steps to it, or took a step after the end.
         gaps: events whose numbers are not without a gap.
         missing: events that the receiver of webhooks never got.
+        untrue: events that it got and that nobody committed.
         duplicates: certificates that a destination was sent again, of those where a look-up exists at the CSD vault.
         duplicates_other: the same at the other destination.
-        pac_wrong: what the PAC holds is not what ended as forwarded, or not a party's newest.
+        pac_wrong: what the PAC holds is not what ended as forwarded, or not a party's newest, or not what was sent.
+        store_wrong: parties whose active certificate is not that of the newest upload.
         dead_wrong: dead letters that were no poison, and poison that is no dead letter.
         left: messages that wait in queues at the end.
         commit: of the sources that ran.
         refused: clients' uploads that were turned away for good.
+        bad_exits: processes that did not stop by themselves, and well, when they were asked to at the end.
+        slow: the rate was not back in time after the fault; counted where there are enough uploads to tell.
+        control: a fault that has to be found: what runs is made to have it.
+        recovery_rate: None where nothing was left to have a rate.
     """
 
     scenario: str
@@ -28,6 +40,17 @@ class Verdict:
     seed: int
     uploads: int
     accepted: int = 0
+    broke: int = 0
+    unsent: int = 0
+    hollow: int = 0
+    extra: int = 0
+    unexpected: int = 0
+    skipped: int = 0
+    untrue: int = 0
+    store_wrong: int = 0
+    bad_exits: int = 0
+    slow: int = 0
+    control: str = ""
     lost: int = 0
     stuck: int = 0
     ended_twice: int = 0
@@ -53,12 +76,24 @@ class Verdict:
     def faults(self) -> dict[str, int]:
         """What ought to be 0 and is not."""
         names = (
-            *("lost", "stuck", "ended_twice", "repeated", "gaps", "missing", "duplicates", "pac_wrong"),
-            *("dead_wrong", "left", "refused"),
+            *(
+                "broke",
+                "unsent",
+                "hollow",
+                "lost",
+                "extra",
+                "unexpected",
+                "stuck",
+                "ended_twice",
+                "repeated",
+                "skipped",
+            ),
+            *("gaps", "missing", "untrue", "duplicates", "pac_wrong", "store_wrong", "dead_wrong", "left", "refused"),
+            *("bad_exits", "slow"),
         )
         return {name: value for name in names if (value := getattr(self, name))}
 
     @property
     def good(self) -> bool:
-        """Whether every promise was kept."""
-        return self.accepted > 0 and not self.faults
+        """Whether every promise was kept; of a control, whether it was found that one was not."""
+        return bool(self.control in self.faults if self.control else self.accepted and not self.faults)

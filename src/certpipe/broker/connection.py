@@ -22,6 +22,10 @@ HEARTBEAT = 25
 _LOG = logging.getLogger(__name__)
 
 
+CONNECT_SECONDS = 5.0
+"""How long a connection may take to be made. Where the network swallows what is sent, the next one is on its way soon."""
+
+
 async def connect(url: str, *, name: str) -> aio_pika.Connection:
     """Connect once, under a name that RabbitMQ shows its operator.
 
@@ -32,7 +36,7 @@ async def connect(url: str, *, name: str) -> aio_pika.Connection:
     if "heartbeat" not in named.query:
         named = named.update_query(heartbeat=HEARTBEAT)
     try:
-        return await aio_pika.connect(named, timeout=RPC_SECONDS, client_properties={"connection_name": name})
+        return await aio_pika.connect(named, timeout=CONNECT_SECONDS, client_properties={"connection_name": name})
     except InvalidFrameError as error:
         # A refused virtual host comes out of the library as "a frame that was not expected".
         raise ConnectionNotAllowed(named.path.removeprefix("/") or "/") from error

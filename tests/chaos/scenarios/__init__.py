@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.chaos.scenario import Scenario
-from tests.chaos.scenarios import broker, cluster, crashes, database, machine, messages, network, pac
+from tests.chaos.scenarios import broker, cluster, controls, crashes, database, machine, messages, network, pac
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario
-    for family in (crashes, broker, network, messages, database, pac, machine, cluster)
+    for family in (crashes, broker, network, messages, database, pac, machine, cluster, controls)
     for scenario in family.SCENARIOS
 }

@@ -18,10 +18,11 @@ async def lose_a_node(rig: Rig) -> None:
     async with rig.fault():
         for number, name in enumerate(NAMES):
             await rig.at(_FIRST + 0.2 * number)
+            if number:
+                await rig.wait(_AWAY)  # the one before has to catch up
             cluster.kill_node(name)
             await rig.wait(_AWAY)
             await cluster.start_node(name)
-            await rig.wait(_AWAY)
 
 
 SCENARIOS: Final = (Scenario("node-lost", "kill -9 of each of three nodes in turn", lose_a_node, CLUSTER),)

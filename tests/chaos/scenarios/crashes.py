@@ -13,6 +13,8 @@ from tests.chaos.scenario import Scenario
 
 _FIRST, _LAST = 0.25, 0.85
 SECONDS_TO_DIE: Final = 30.0
+KILLS: Final = 20
+KILLS_OF_EACH: Final = 4
 PATIENCE: Final = 150.0
 """What a dead process was sending holds the next upload of the same party back for two minutes."""
 
@@ -25,15 +27,15 @@ async def nothing(rig: Rig) -> None:
 
 
 async def kill_at_random(rig: Rig) -> None:
-    """Kill -9 every process twice, in an order and at moments that the seed decides."""
-    victims = 2 * rig.programs
+    """Kill -9 every process several times, in an order and at moments that the seed decides."""
+    victims = rig.programs * max(KILLS_OF_EACH, KILLS // len(rig.programs))
     rig.chance.shuffle(victims)
     await rig.at(_FIRST)
     async with rig.fault():
         for number, victim in enumerate(victims):
             await rig.at(_FIRST + (_LAST - _FIRST) * (number + rig.chance.random()) / len(victims))
             await victim.kill()
-        await rig.alive()
+    await rig.alive()
 
 
 async def die_at_every_point(rig: Rig, *, most: int | None = None) -> None:
@@ -56,9 +58,9 @@ async def die_at_every_point(rig: Rig, *, most: int | None = None) -> None:
             if await _one_died(programs):
                 reached += 1
             else:
-                rig.notes.append(f"{role} did not come to {point}")
+                rig.hollow.append(f"{role} did not come to {point}")
         rig.load.meter(len(rig.load.pairs))
-        await rig.alive()
+    await rig.alive()
     rig.notes.append(f"died at {reached} of {len(points)} points")
 
 
@@ -71,7 +73,7 @@ async def _one_died(programs: Sequence[Program]) -> bool:
 
 
 async def kill_everything(rig: Rig) -> None:
-    """Kill -9 all processes and PostgreSQL in one moment, three times."""
+    """Kill -9 all processes, PostgreSQL and RabbitMQ in one moment, three times."""
     await rig.at(_FIRST)
     async with rig.fault():
         for turn in range(3):
@@ -79,8 +81,11 @@ async def kill_everything(rig: Rig) -> None:
             for program in rig.programs:
                 program.tell(signal.SIGKILL)
             rig.postgres.kill()
+            if rig.broker.node is not None:
+                rig.broker.node.kill()
+                await rig.broker.node.start()
             await rig.postgres.start()
-        await rig.alive()
+    await rig.alive()
 
 
 async def kill_notify(rig: Rig) -> None:
@@ -112,27 +117,27 @@ async def roll(rig: Rig) -> None:
             await rig.at(_FIRST + (_LAST - _FIRST) * number / len(programs))
             code = await program.restart()
             if code:
-                rig.notes.append(f"{program.name} ended with {code}")
-        await rig.alive()
+                rig.hollow.append(f"{program.name} ended with {code}")
+    await rig.alive()
 
 
 SCENARIOS: Final = (
     Scenario("peace", "nothing happens: what the others are compared with", nothing),
-    Scenario("kills", "T1: kill -9 of every process twice, at random", kill_at_random, patience=PATIENCE),
-    Scenario("points", "T1: every role dies at every named point of its work", die_at_every_point, patience=PATIENCE),
+    Scenario("kills", "kill -9 of every process four times or more, at random", kill_at_random, patience=PATIENCE),
+    Scenario("points", "every role dies at every named point of its work", die_at_every_point, patience=PATIENCE),
     Scenario(
         "everything",
-        "T1: kill -9 of all processes and of PostgreSQL at once, three times",
+        "kill -9 of all processes, PostgreSQL and RabbitMQ at once, three times",
         kill_everything,
         patience=PATIENCE,
     ),
     Scenario("notify", "kill -9 of the process that tells, five times", kill_notify),
     Scenario(
         "poison",
-        "T11: two uploads kill every process that proves them",
+        "two uploads kill every process that proves them",
         poison,
         mischief=dict.fromkeys(("validate", "all"), Mischief(poison=True)),
         poison=2,
     ),
-    Scenario("rolling", "T16: SIGTERM to each process in turn, twice, under load", roll),
+    Scenario("rolling", "SIGTERM to each process in turn, twice, under load", roll),
 )

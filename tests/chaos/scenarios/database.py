@@ -8,12 +8,12 @@ from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 
 _FIRST, _LAST = 0.3, 0.8
-_CRASHES = 5
+_CRASHES = 10
 _SECONDS = 8.0
 
 
 async def crash(rig: Rig) -> None:
-    """Kill -9 the whole server, five times."""
+    """Kill -9 the whole server, ten times."""
     await rig.at(_FIRST)
     async with rig.fault():
         for turn in range(_CRASHES):
@@ -74,8 +74,8 @@ async def hold_rows(rig: Rig) -> None:
 
 
 SCENARIOS: Final = (
-    Scenario("database-crash", "T6: kill -9 of PostgreSQL, five times", crash),
-    Scenario("backends", "T6: PostgreSQL terminates a client five times a second", terminate),
-    Scenario("no-room", "T6: PostgreSQL has no connection left", exhaust),
-    Scenario("held-rows", "T6: somebody holds the rows, and does nothing", hold_rows),
+    Scenario("database-crash", "kill -9 of PostgreSQL, ten times", crash),
+    Scenario("backends", "PostgreSQL terminates a client five times a second", terminate),
+    Scenario("no-room", "PostgreSQL has no connection left", exhaust),
+    Scenario("held-rows", "somebody holds the rows, and does nothing", hold_rows),
 )

@@ -17,7 +17,7 @@ async def storm(rig: Rig) -> None:
 SCENARIOS: Final = (
     Scenario(
         "duplicates",
-        "T4: every message is published three times",
+        "every message is published three times",
         storm,
         mischief=dict.fromkeys((*ROLES, "all"), Mischief(times=3)),
     ),
