@@ -5,26 +5,26 @@ import base64
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from certpipe.core.clock import SystemClock
 from tests.installation import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(600)]
 UPLOADS = 30
+AT_ONCE = 8
 OTHERS = 12
 SECONDS = 120
 VAULT, EFISCO = "sw-vault", "efisco"
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "down": {"kind": "status", "status": 503},
     "hung": {"kind": "hang", "seconds": 86_400},
-    "asks to wait": {"kind": "status", "status": 429, "retry_after": 2},
+    "asks to wait": {"kind": "status", "status": 429, "retry_after": 1},
     "refuses the account": {"kind": "wrong_token"},
     "half of it fails": {"kind": "status", "status": 500, "rate": 0.5, "seed": 7},
 }
@@ -112,13 +112,24 @@ class Scene:
             assert answer.ok, await answer.text()
 
 
-@asynccontextmanager
-async def scene(folder: Path, **environment: str) -> AsyncIterator[Scene]:
-    installation = await Installation(folder, **environment).start()
-    async with aiohttp.ClientSession() as http:
-        yield Scene(installation, http)
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def certpipe(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    """One for all tests: its vault is given few uploads at once, and its answers are waited for briefly."""
+    settings = {"CERTPIPE_PAC_LIMITS": f"{VAULT}={AT_ONCE}/100", "CERTPIPE_PAC_TIMEOUT_SECONDS": "2"}
+    installation = await Installation(tmp_path_factory.mktemp("services") / "data", **settings).start()
+    yield installation
     assert await installation.stop() == 0, installation.log
     assert "Traceback" not in installation.log
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pac(certpipe: Installation) -> AsyncIterator[Scene]:
+    """It is well, before and after."""
+    async with aiohttp.ClientSession() as http:
+        scene = Scene(certpipe, http)
+        yield scene
+        await scene.fault()
+        await scene.reset()
 
 
 def attempts(statuses: Sequence[Mapping[str, Any]]) -> int:
@@ -131,77 +142,73 @@ def told(statuses: Sequence[Mapping[str, Any]], kind: str) -> int:
 
 @pytest.mark.parametrize("name", ["down", "hung", "asks to wait", "refuses the account"])
 async def test_uploads_wait_without_attempts_the_other_service_goes_on_and_all_arrive_after(
-    tmp_path: Path, name: str
+    pac: Scene, name: str
 ) -> None:
-    async with scene(tmp_path / "data", CERTPIPE_PAC_TIMEOUT_SECONDS="2") as pac:
-        await pac.fault(FAULTS[name])
-        waiting = await pac.send("csd", UPLOADS)
-        await pac.until("open", "half_open")
-        await pac.until_waiting(UPLOADS - 8)  # but for those that try it, which take a while where it hangs
-        before = attempts(await pac.statuses(waiting))
+    await pac.fault(FAULTS[name])
+    waiting = await pac.send("csd", UPLOADS)
+    await pac.until("open", "half_open")
+    await pac.until_waiting(UPLOADS - AT_ONCE)  # but for those that try it, which take a while where it hangs
+    before = attempts(await pac.statuses(waiting))
 
-        others = await pac.send("fiel", OTHERS)
-        ends = await pac.statuses(others, ended=True)
-        assert Counter(status["state"] for status in ends) == {"forwarded": OTHERS}
-        assert (await pac.services())[VAULT]["state"] != "closed"
-        assert (await pac.services())[EFISCO]["state"] == "closed"
-        assert attempts(ends) == 0
+    others = await pac.send("fiel", OTHERS)
+    ends = await pac.statuses(others, ended=True)
+    assert Counter(status["state"] for status in ends) == {"forwarded": OTHERS}
+    assert (await pac.services())[VAULT]["state"] != "closed"
+    assert (await pac.services())[EFISCO]["state"] == "closed"
+    assert attempts(ends) == 0
 
-        if name != "refuses the account":
-            await pac.until_struck(3)  # it is tried again and again
-        later = await pac.statuses(waiting)
-        assert attempts(later) == before <= 5
-        assert {status["state"] for status in later} == {"stored"}
-        assert told(later, "destination.unavailable") == 1
+    if name != "refuses the account":
+        await pac.until_struck(2)  # it is tried again and again
+    later = await pac.statuses(waiting)
+    assert attempts(later) == before <= 5
+    assert {status["state"] for status in later} == {"stored"}
+    assert told(later, "destination.unavailable") == 1
 
-        await pac.fault()
-        if name == "refuses the account":
-            assert (await pac.services())[VAULT]["code"] == "pac_auth"
-            await pac.reset()
-        ends = await pac.statuses(waiting, ended=True)
-        assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
-        assert told(ends, "destination.unavailable") == told(ends, "destination.recovered") == 1
-        await pac.until("closed")
-        assert (await pac.services())[VAULT]["waiting"] == 0
-
-
-async def test_of_a_service_that_fails_half_the_time_all_arrive_and_nothing_is_given_up(tmp_path: Path) -> None:
-    async with scene(tmp_path / "data") as pac:
-        await pac.fault(FAULTS["half of it fails"])
-        sent = await pac.send("csd", UPLOADS)
-        others = await pac.send("fiel", OTHERS)
-        ends = await pac.statuses(others, ended=True)
-        assert Counter(status["state"] for status in ends) == {"forwarded": OTHERS}
-        await pac.until_struck(1)
-        await pac.fault()
-        ends = await pac.statuses(sent, ended=True)
-        assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
+    await pac.fault()
+    if name == "refuses the account":
+        assert (await pac.services())[VAULT]["code"] == "pac_auth"
+        await pac.reset()
+    ends = await pac.statuses(waiting, ended=True)
+    assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
+    assert told(ends, "destination.unavailable") == told(ends, "destination.recovered") == 1
+    await pac.until("closed")
+    assert (await pac.services())[VAULT]["waiting"] == 0
 
 
-async def test_killed_while_a_service_is_left_alone_the_next_process_finds_what_waits(tmp_path: Path) -> None:
-    async with scene(tmp_path / "data") as pac:
-        await pac.fault(FAULTS["down"])
-        waiting = await pac.send("csd", UPLOADS)
-        await pac.until("open")
-        await pac.until_waiting(UPLOADS - 1)
-        await pac.installation.kill()
-        await pac.installation.start()  # with a PAC that is well again
-        ends = await pac.statuses(waiting, ended=True)
-        assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
-        await pac.until("closed")
+async def test_of_a_service_that_fails_half_the_time_all_arrive_and_nothing_is_given_up(pac: Scene) -> None:
+    await pac.fault(FAULTS["half of it fails"])
+    sent = await pac.send("csd", UPLOADS)
+    others = await pac.send("fiel", OTHERS)
+    ends = await pac.statuses(others, ended=True)
+    assert Counter(status["state"] for status in ends) == {"forwarded": OTHERS}
+    await pac.until_struck(1)
+    await pac.fault()
+    ends = await pac.statuses(sent, ended=True)
+    assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
 
 
-async def test_a_slow_service_with_little_room_takes_its_time_and_the_other_none(tmp_path: Path) -> None:
-    """Two at a time, half a second each: the others wait for their turn, which is no failure."""
-    async with scene(tmp_path / "data", CERTPIPE_PAC_LIMITS=f"{VAULT}=2/100") as pac:
-        await pac.fault({"kind": "delay", "seconds": 0.5})
-        slow = await pac.send("csd", UPLOADS)
-        quick = await pac.send("fiel", OTHERS)
-        ends = await pac.statuses(quick, ended=True)
-        left = await pac.statuses(slow)
-        assert Counter(status["state"] for status in ends) == {"forwarded": OTHERS}
-        assert sum(status["ended"] for status in left) < UPLOADS
-        ends = await pac.statuses(slow, ended=True)
-        assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
-        assert attempts(ends) == 0
-        assert told(ends, "upload.retried") == 0
+async def test_killed_while_a_service_is_left_alone_the_next_process_finds_what_waits(pac: Scene) -> None:
+    await pac.fault(FAULTS["down"])
+    waiting = await pac.send("csd", UPLOADS)
+    await pac.until("open")
+    await pac.until_waiting(UPLOADS - 1)
+    await pac.installation.kill()
+    await pac.installation.start()  # with a PAC that is well again
+    ends = await pac.statuses(waiting, ended=True)
+    assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
+    await pac.until("closed")
+
+
+async def test_a_slow_service_with_little_room_takes_its_time_and_the_other_none(pac: Scene) -> None:
+    """So many at a time, a second each: the others wait for their turn, which is no failure."""
+    await pac.fault({"kind": "delay", "seconds": 1, "match": {"service": "vault", "method": "POST"}})
+    slow = await pac.send("csd", UPLOADS)
+    quick = await pac.send("fiel", OTHERS)
+    ends = await pac.statuses(quick, ended=True)
+    left = await pac.statuses(slow)
+    assert Counter(status["state"] for status in ends) == {"forwarded": OTHERS}
+    assert sum(status["ended"] for status in left) < UPLOADS
+    ends = await pac.statuses(slow, ended=True)
+    assert Counter(status["state"] for status in ends) == {"forwarded": UPLOADS}, pac.installation.log
+    assert attempts(ends) == 0
+    assert told(ends, "upload.retried") == 0

@@ -68,6 +68,30 @@ async def test_a_lazy_note_of_a_dispatch_does_not_let_them_go(database_url: str)
         assert await house.count("uploads", INFINITY) == 2
 
 
+@pytest.mark.parametrize("how", ["used again", "tried", "deserted", "redriven"])
+async def test_a_lazy_note_of_a_dispatch_does_not_put_off_what_was_let_go_since(database_url: str, how: str) -> None:
+    """It is held and let go within the half second in which that note is on its way."""
+    async with storehouse(database_url) as house:
+        first, second = await several(house, 2)
+        await leave_alone(house, "sw", seconds=0 if how == "tried" else 3600)
+        await held(house, first)
+        await house.backlog.dispatched([second])
+        await held(house, second)
+        match how:
+            case "used again":
+                await house.services.reset("sw")
+            case "deserted":
+                await unseen(house, "sw")
+                await house.services.register({"renamed": 1000.0})
+        if how == "redriven":
+            await house.backlog.redrive()
+        for _ in range(2):  # where it is tried, it is the second's turn after the first's
+            await let_go(house)
+            await give_up_probe(house)
+        await house.backlog.close()
+        assert (await house.row(second.id))["due_in"] < 60
+
+
 async def test_once_left_alone_for_long_enough_one_at_a_time_tries_it_each_in_turn(database_url: str) -> None:
     async with storehouse(database_url) as house:
         refs = await several(house, 3)

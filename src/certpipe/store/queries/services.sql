@@ -89,6 +89,8 @@ ORDER BY s.name
 -- name: probe
 -- Where a service was left alone for long enough, or its probe has not ended in time ($1 seconds), the next upload that
 -- waits for it may try: in turn, so that one which always fails is not the only one. Whoever comes second finds it locked.
+-- What is let go, here and below, counts as dispatched already, so that no late note of the dispatch from before it was
+-- held puts it off until the reconciler's time.
 WITH over AS MATERIALIZED (
     SELECT name, probe FROM certpipe.services
     WHERE state <> 'closed' AND open_until <= now()
@@ -106,7 +108,7 @@ WITH over AS MATERIALIZED (
     FROM over o
 ), let_go AS (
     UPDATE certpipe.uploads u
-    SET due_at = now(), dispatched_at = NULL, held_by = NULL
+    SET due_at = now(), dispatched_at = now(), held_by = NULL
     FROM chosen c
     WHERE u.id = c.id AND u.held_by IS NOT NULL AND NOT certpipe.ended(u.state, u.is_check)
     RETURNING u.id, c.name
@@ -140,7 +142,7 @@ WITH free AS MATERIALIZED (
     WHERE s.name = p.name
 )
 UPDATE certpipe.uploads u
-SET due_at = l.due, dispatched_at = NULL, held_by = NULL
+SET due_at = l.due, dispatched_at = now(), held_by = NULL
 FROM slice l
 WHERE u.id = l.id
 RETURNING u.id
@@ -162,7 +164,7 @@ WITH deserted AS MATERIALIZED (
     ) AS u
 )
 UPDATE certpipe.uploads u
-SET due_at = now(), dispatched_at = NULL, held_by = NULL
+SET due_at = now(), dispatched_at = now(), held_by = NULL
 FROM slice l
 WHERE u.id = l.id
 RETURNING u.id
@@ -179,7 +181,7 @@ WITH held AS MATERIALIZED (
     ORDER BY u.id LIMIT $2
 )
 UPDATE certpipe.uploads u
-SET due_at = now(), dispatched_at = NULL, held_by = NULL
+SET due_at = now(), dispatched_at = now(), held_by = NULL
 FROM held h
 WHERE u.id = h.id
 RETURNING u.id
