@@ -19,11 +19,10 @@ from certpipe.core.clock import Clock
 HEARTBEAT = 25
 """Seconds; RabbitMQ closes after two that were missed. A URL with its own `heartbeat=` wins."""
 
-_LOG = logging.getLogger(__name__)
-
-
 CONNECT_SECONDS = 5.0
-"""How long a connection may take to be made. Where the network swallows what is sent, the next one is on its way soon."""
+"""For a connection to be made. Where the network swallows what is sent, the next try is not far."""
+
+_LOG = logging.getLogger(__name__)
 
 
 async def connect(url: str, *, name: str) -> aio_pika.Connection:

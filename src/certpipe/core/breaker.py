@@ -44,7 +44,7 @@ class BreakerRules:
     least: int = 20
     window: float = 30.0
     silent: float = 10.0
-    away: Backoff = field(default_factory=lambda: Backoff(first=1.0, most=6.0, attempts=NO_END))
+    away: Backoff = field(default_factory=lambda: Backoff(first=1.0, most=4.0, attempts=NO_END))
     refused: Backoff = field(default_factory=lambda: Backoff(first=300.0, most=3600.0, attempts=NO_END))
     good: int = 2
     probe: float = 6.0

@@ -29,7 +29,7 @@ async def vault_down(rig: Rig) -> None:
     await rig.at(_FIRST)
     async with rig.fault():
         await rig.pac({"kind": "cut_before_storing", "match": {"service": "vault"}})
-        await rig.wait(_SECONDS / 3)
+        await rig.wait(1.0)
         before = await rig.query(_OTHERS)
         await rig.wait(_SECONDS)
         went_on = (await rig.query(_OTHERS))[0]["n"] - before[0]["n"]
