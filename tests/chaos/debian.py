@@ -17,7 +17,7 @@ def tree() -> Path:
     Raises:
         RuntimeError: it is not there, and cannot be made here; the text says why.
     """
-    there = CACHE.resolve() / RELEASE
+    there = (CACHE / RELEASE).resolve()
     if (there / "usr/lib/rabbitmq/bin/rabbitmq-server").exists():
         return there
     if os.geteuid() or shutil.which("debootstrap") is None:
