@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from certpipe.core.errors import AccountRefused, Unavailable, Uncertain
 from certpipe.core.retry import Backoff
 
 NO_END = 1 << 30
@@ -98,3 +99,16 @@ class Breaker:
         while self._calls[0][0] < now - self._rules.window:
             _, was_bad = self._calls.popleft()
             self._bad -= was_bad
+
+
+def fault_of(failure: Unavailable | Uncertain) -> Fault:
+    """How the service failed."""
+    match failure:
+        case AccountRefused(at_all=True):
+            return Fault.REFUSED
+        case AccountRefused():
+            return Fault.FORBIDDEN
+        case Unavailable(retry_after=asked) if asked is not None:
+            return Fault.ASKED
+        case _:
+            return Fault.AWAY

@@ -30,10 +30,16 @@ class Pace:
         self._put_off_until = 0.0
         self.mean = 0.1
 
-    def begin(self, now: float) -> float:
-        """Seconds until the next may begin, which is hereby promised to the caller. A tenth of a second's may bunch."""
-        self._next = max(self._next, now - 0.1) + 1 / self.limits.per_second
-        return max(self._next - 1 / self.limits.per_second - now, 0.0)
+    def begin(self, now: float, most: float) -> float:
+        """Seconds until the next may begin, which is hereby promised to the caller, unless they are more than `most`.
+
+        A tenth of a second's may bunch. A clock that was set back holds nobody up for longer than `most`.
+        """
+        self._next = min(max(self._next, now - 0.1), now + most + 1 / self.limits.per_second)
+        wait = max(self._next - now, 0.0)
+        if wait <= most:
+            self._next += 1 / self.limits.per_second
+        return wait
 
     def took(self, seconds: float) -> None:
         """One hand-over has ended after so many seconds."""

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 from uuid import UUID
 
-from certpipe.core.breaker import Breaker, BreakerRules, Fault
+from certpipe.core.breaker import Breaker, BreakerRules, Fault, fault_of
 from certpipe.core.clock import Clock
-from certpipe.core.errors import AccountRefused, Barred, Rejected, Unavailable, Uncertain
+from certpipe.core.errors import Barred, Rejected, Unavailable, Uncertain
 from certpipe.core.pace import Limits, Pace
 from certpipe.core.patience import MOST_WAIT, Patience
 from certpipe.core.ports.services import Services, Standing
 from certpipe.core.problems import Problem
+from certpipe.runtime.handover import HandOver
 from certpipe.runtime.turns import Turns
 from schemas.services import ServiceState
 from schemas.status import Actor
@@ -21,6 +22,7 @@ from schemas.status import Actor
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
 
+MOST_REMEMBERED: Final = 4096
 SHUT: Final = Problem(
     "pac_paused",
     "El servicio del PAC está en pausa; el envío espera sin gastar intentos",
@@ -35,25 +37,6 @@ OVERTIME: Final = Problem(
     actor=Actor.PROVIDER,
     status=503,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Turn:
-    """One hand-over that is under way."""
-
-    upload: UUID
-    probe: bool
-    began: float
-    tide: int
-    limit: asyncio.Timeout
-
-    async def take(self, hand_over: Callable[[], Awaitable[T]]) -> T:
-        """Raises `TimeoutError` when the limit is over, which may be brought forward."""
-        async with self.limit:
-            return await hand_over()
-
-    def give_up(self) -> None:
-        self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 class ServiceGate:
@@ -80,7 +63,8 @@ class ServiceGate:
         self._breaker, self._pace = Breaker(self._rules), Pace(limits)
         self._services, self._clock, self._used_again = services, clock, used_again
         self._turns = Turns(limits.at_once)
-        self._under_way: set[_Turn] = set()
+        self._under_way: set[HandOver] = set()
+        self._hung: set[UUID] = set()
         self._heard = self._now()
         self._shut = False
         self._openings = 0
@@ -94,7 +78,7 @@ class ServiceGate:
     async def through(self, hand_over: Callable[[], Awaitable[T]], upload: UUID, *, probe: bool) -> T:
         await self._enter(probe=probe)
         limit = asyncio.timeout(self._patience.probe if probe else self._patience.turn)
-        turn = _Turn(upload, probe, self._now(), self._turn_of_the_tide, limit)
+        turn = HandOver(upload, probe, self._now(), self._turn_of_the_tide, upload in self._hung, limit)
         try:
             result = await self._watched(turn, hand_over)
         except TimeoutError:
@@ -114,7 +98,8 @@ class ServiceGate:
     def watch(self) -> None:
         """Leave the service alone when it has fallen silent, and do not wait for its timeout to find that out.
 
-        What has hung since before it was used again is given up: it would keep others from their turn.
+        What has hung since before it was used again is given up: it would keep others from their turn. Uploads of which
+        each has hung before are no reason: it may be their own fault, and they burn attempts like any that fail.
         """
         if self._shut:
             return
@@ -125,7 +110,9 @@ class ServiceGate:
             if turn.tide != self._turn_of_the_tide:
                 turn.give_up()
         hung = {turn.upload for turn in slow if turn.tide == self._turn_of_the_tide}
-        if now - self._heard >= patience and len(hung) >= min(self._rules.in_a_row, self.limits.at_once):
+        many = len(hung) >= min(self._rules.in_a_row, self.limits.at_once)
+        if now - self._heard >= patience and many and not hung <= self._hung:
+            self._hung = hung if len(self._hung) > MOST_REMEMBERED else self._hung | hung
             self._open(Fault.AWAY, OVERTIME)
 
     def room(self) -> int:
@@ -175,13 +162,14 @@ class ServiceGate:
         except TimeoutError:
             raise Barred(SHUT, delay=self.put_off()[0]) from None
         try:
-            await self._wait(self._pace.begin(self._now()))
+            await self._wait()
             self.check(probe=probe)
         except BaseException:
             self._turns.leave()
             raise
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait(self) -> None:
+        seconds = self._pace.begin(self._now(), MOST_WAIT)
         if seconds > MOST_WAIT:
             raise Barred(SHUT, delay=seconds)
         if seconds:
@@ -192,15 +180,16 @@ class ServiceGate:
         self._turn_of_the_tide += 1
         self._turns.send_away(lambda: Barred(SHUT, delay=1.0))
 
-    async def _watched(self, turn: _Turn, hand_over: Callable[[], Awaitable[T]]) -> T:
+    async def _watched(self, turn: HandOver, hand_over: Callable[[], Awaitable[T]]) -> T:
         self._under_way.add(turn)
         try:
             return await turn.take(hand_over)
         finally:
             self._under_way.discard(turn)
 
-    async def _answered(self, turn: _Turn) -> None:
+    async def _answered(self, turn: HandOver) -> None:
         self._heard = self._now()
+        self._hung.discard(turn.upload)
         self._pace.took(self._heard - turn.began)
         if turn.probe:
             try:
@@ -210,13 +199,13 @@ class ServiceGate:
         elif turn.tide == self._turn_of_the_tide:
             self._breaker.answered(self._heard)
 
-    async def _failed(self, failure: Unavailable | Uncertain, turn: _Turn) -> Unavailable | Uncertain:
+    async def _failed(self, failure: Unavailable | Uncertain, turn: HandOver) -> Unavailable | Uncertain:
         """What to raise: a failure of this upload alone, or of the service, which is no attempt."""
         # What the provider said may be about one upload, and others are told why they wait.
         fault, problem = fault_of(failure), replace(failure.problems[0], provider_message=None)
         asked = failure.retry_after if isinstance(failure, Unavailable) else None
         if turn.tide != self._turn_of_the_tide and not (turn.probe and self._shut):
-            return Barred(problem, delay=1.0)
+            return failure if turn.again and isinstance(failure, Uncertain) else Barred(problem, delay=1.0)
         if not turn.probe and not self._breaker.failed(fault, turn.upload, self._now()):
             return failure
         seconds = self._open(fault, problem, asked=asked, probe=turn.probe)
@@ -242,16 +231,3 @@ class ServiceGate:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
-
-
-def fault_of(failure: Unavailable | Uncertain) -> Fault:
-    """How the service failed."""
-    match failure:
-        case AccountRefused(at_all=True):
-            return Fault.REFUSED
-        case AccountRefused():
-            return Fault.FORBIDDEN
-        case Unavailable(retry_after=asked) if asked is not None:
-            return Fault.ASKED
-        case _:
-            return Fault.AWAY

@@ -45,8 +45,8 @@ class Turns:
         self._present += 1
 
     def leave(self) -> None:
-        """Give the place to whoever waits longest."""
-        while self._waiting:
+        """Give the place to whoever waits longest, unless there are more than the number."""
+        while self._waiting and self._present <= self._at_once:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)

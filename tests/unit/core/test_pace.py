@@ -6,21 +6,37 @@ import pytest
 
 from certpipe.core.pace import AHEAD, LATEST, SOONEST, Limits, Pace, parse_limits
 
+MOST = 10.0
 NAMES = {"sw-vault": None, "efisco": None}
 
 
 def test_hand_overs_begin_no_faster_than_they_may() -> None:
     pace = Pace(Limits(10, 2.0))
-    pace.begin(100.0)
-    waits = [pace.begin(100.0) for _ in range(10)]
+    pace.begin(100.0, MOST)
+    waits = [pace.begin(100.0, MOST) for _ in range(10)]
     assert waits == sorted(waits)
     assert [round(after - before, 6) for before, after in pairwise(waits)] == [0.5] * 9
 
 
 def test_a_pause_saves_up_a_tenth_of_a_second_and_no_more() -> None:
     pace = Pace(Limits(10, 100.0))
-    pace.begin(0.0)
-    assert sum(pace.begin(1000.0) == 0 for _ in range(1000)) in {10, 11, 12}
+    pace.begin(0.0, MOST)
+    assert sum(pace.begin(1000.0, MOST) == 0 for _ in range(1000)) in {10, 11, 12}
+
+
+def test_who_would_wait_too_long_is_promised_nothing_and_keeps_nobody_from_his_turn() -> None:
+    pace = Pace(Limits(32, 2.0))
+    promised = [pace.begin(100.0, MOST) for _ in range(100)]
+    assert sum(wait <= MOST for wait in promised) == 21
+    assert len({wait for wait in promised if wait > MOST}) == 1
+    assert pace.begin(101.0, MOST) <= MOST
+
+
+def test_a_clock_that_is_set_back_holds_nobody_up_for_long() -> None:
+    pace = Pace(Limits(8, 2.0))
+    pace.begin(10_000.0, MOST)
+    assert MOST < pace.begin(100.0, MOST) <= MOST + 1
+    assert pace.begin(101.0, MOST) <= MOST
 
 
 def test_there_is_room_for_what_is_under_way_and_some_that_wait() -> None:

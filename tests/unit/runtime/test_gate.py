@@ -195,8 +195,10 @@ async def test_what_fails_after_it_was_shut_burns_no_attempt_and_shuts_nothing_a
 class Silence:
     """So many hand-overs that never end."""
 
-    def __init__(self, scene: Scene, count: int) -> None:
-        self.tasks = [asyncio.create_task(scene.gate.through(self._hang, uuid7(), probe=False)) for _ in range(count)]
+    def __init__(self, scene: Scene, count: int, upload: UUID | None = None) -> None:
+        self.tasks = [
+            asyncio.create_task(scene.gate.through(self._hang, upload or uuid7(), probe=False)) for _ in range(count)
+        ]
 
     async def _hang(self) -> None:
         await asyncio.Event().wait()
@@ -269,6 +271,44 @@ async def test_what_has_hung_since_before_it_was_used_again_leaves_its_turn_to_o
     assert await scene.call() == "yes"
     assert scene.gate.room() == 9 * RULES.in_a_row
     assert len(scene.board.told) == 1
+
+
+async def test_an_upload_that_always_hangs_shuts_it_once_and_then_burns_its_attempts() -> None:
+    """With one place it is all that is under way. Others would be held up for ever, and it would never end."""
+    scene, upload = Scene(limits=Limits(1, 1e6)), uuid7()
+    silence = Silence(scene, 1, upload)
+    await settle_down()
+    scene.clock.advance(RULES.silent)
+    scene.gate.watch()
+    await scene.gate.tell()
+    scene.gate.learn(Standing(ServiceState.CLOSED, 1))
+    scene.gate.watch()
+    assert [type(end) for end in await asyncio.gather(*silence.tasks, return_exceptions=True)] == [Barred]
+    silence = Silence(scene, 1, upload)
+    await settle_down()
+    scene.clock.advance(RULES.silent)
+    scene.gate.watch()
+    scene.gate.check(probe=False)
+    scene.gate.learn(Standing(ServiceState.OPEN, 1))  # another process found it failing
+    scene.gate.learn(Standing(ServiceState.CLOSED, 1))
+    scene.gate.watch()
+    assert [type(end) for end in await asyncio.gather(*silence.tasks, return_exceptions=True)] == [Uncertain]
+
+
+async def test_a_probe_that_passed_by_leaves_its_place_to_nobody() -> None:
+    scene, answer = Scene(limits=Limits(1, 1e6)), asyncio.Event()
+    silence = Silence(scene, 1)
+    probe = asyncio.create_task(scene.gate.through(answer.wait, uuid7(), probe=True))
+    await settle_down()
+    waiting = asyncio.create_task(scene.call())
+    await settle_down()
+    answer.set()
+    await probe
+    await settle_down()
+    assert scene.calls == 0
+    await silence.end()
+    assert await waiting == "yes"
+    assert scene.gate.room() == 9
 
 
 async def test_what_began_before_it_was_shut_and_ends_after_it_is_used_again_counts_no_more() -> None:
