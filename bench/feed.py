@@ -16,7 +16,8 @@ from certpipe.development.demo import SUBJECT
 from certpipe.ingress.intake import IntakeService
 from certpipe.ingress.recent import RecentDirectory
 from certpipe.ingress.submission import Submission
-from certpipe.process import Process, opened, read_settings
+from certpipe.process import Process, opened
+from certpipe.starting import read_settings
 from certpipe.store.directory import StoreDirectory
 from certpipe.store.intake import StoreIntake
 from schemas.base import Kind

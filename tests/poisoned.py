@@ -12,6 +12,7 @@ from certpipe import process
 from certpipe.core.uploads import Received, Validated
 from certpipe.development.up import up
 from certpipe.stages.validate import Validate
+from certpipe.starting import run
 from schemas.messages import UploadRef
 from schemas.status import Stage
 from workers import encrypt, forward, ingress, notify, persist, sweeper, validate
@@ -38,4 +39,4 @@ if __name__ == "__main__":
         process.main("validate", validate.role)
     else:
         others = [validate.role, encrypt.role, persist.role, forward.role, notify.role, sweeper.role]
-        process.run("all", up(ingress.role, others))
+        run("all", up(ingress.role, others))

@@ -7,7 +7,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from certpipe.development.up import up
-from certpipe.process import run
+from certpipe.starting import run
 from workers import encrypt, forward, ingress, notify, persist, sweeper, validate
 
 if __name__ == "__main__":

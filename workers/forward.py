@@ -9,11 +9,12 @@ from certpipe.core.pace import Limits, parse_limits
 from certpipe.core.patience import Patience
 from certpipe.crypto.envelope import EnvelopeUnwrapper
 from certpipe.crypto.keys import open_provider
-from certpipe.process import Process, RefusedToStart, Service, main
+from certpipe.process import Process, Service, main
 from certpipe.runtime.gate import ServiceGate
 from certpipe.runtime.gatekeeper import Gatekeeper
 from certpipe.settings import Settings
 from certpipe.stages.forward import Forward
+from certpipe.starting import RefusedToStart
 from certpipe.store.ledgers.forward import ForwardLedger
 from certpipe.store.sender import Sender
 from certpipe.store.services import StoreServices

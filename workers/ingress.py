@@ -29,7 +29,8 @@ from certpipe.ingress.waiting import WaitingRoom
 from certpipe.notify.addresses import parse_networks
 from certpipe.notify.connecting import Lookup
 from certpipe.notify.guard import UrlGuard
-from certpipe.process import Process, RefusedToStart, Service, listening, main
+from certpipe.process import Process, Service, listening, main
+from certpipe.starting import RefusedToStart
 from certpipe.store.dead import StoreDeadLetters
 from certpipe.store.directory import StoreDirectory
 from certpipe.store.endpoints import StoreEndpoints

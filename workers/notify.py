@@ -16,7 +16,8 @@ from certpipe.notify.publishing import EventPublisher
 from certpipe.notify.relay import RelayService
 from certpipe.notify.sending import Sender
 from certpipe.notify.tidying import Tidier
-from certpipe.process import Process, RefusedToStart, Service, main
+from certpipe.process import Process, Service, main
+from certpipe.starting import RefusedToStart
 from certpipe.store.cursors import StoreCursors
 from certpipe.store.deliveries import StoreDeliveries
 from certpipe.store.feed import StoreFeed

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from certpipe.crypto.opening import BoxOpener
-from certpipe.process import Process, RefusedToStart, Service, main
+from certpipe.process import Process, Service, main
 from certpipe.runtime.offload import Offload
 from certpipe.sat.check import Verdict
 from certpipe.sat.trust import Anchors, AnchorsError
 from certpipe.stages.validate import Validate
+from certpipe.starting import RefusedToStart
 from certpipe.store.ledgers.validate import ValidateLedger
 from schemas.status import Stage
 

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeVar
@@ -15,15 +15,12 @@ from pydantic import ValidationError
 
 from certpipe.broker import open_broker
 from certpipe.broker.declare import verify
-from certpipe.broker.problems import BROKER_REFUSED, BROKER_UNAVAILABLE, TopologyError
+from certpipe.broker.problems import BROKER_REFUSED
 from certpipe.broker.topology import WORK, queue_of
 from certpipe.core.clock import Clock, SystemClock
 from certpipe.core.errors import Unavailable, place
-from certpipe.core.hygiene import leave_no_core
 from certpipe.core.ports.broker import Broker
 from certpipe.core.ports.runtime import Dispatcher, Ledger, Notebook, Quarantine, StageStep
-from certpipe.crypto.keyfiles import KeyFolderError
-from certpipe.observability import configure
 from certpipe.pipeline import PIPELINE
 from certpipe.runtime.alone import EX_TEMPFAIL, Alone, LeftToTheSweeper
 from certpipe.runtime.dispatch import CoalescingDispatcher
@@ -31,12 +28,11 @@ from certpipe.runtime.notebook import NoNotebook
 from certpipe.runtime.quarantine import SECONDS, ChildQuarantine
 from certpipe.runtime.work import Work
 from certpipe.runtime.worker import Worker
-from certpipe.sat.trust import AnchorsError
 from certpipe.settings import Settings
+from certpipe.starting import RefusedToStart, configured, run
 from certpipe.store.backlog import StoreBacklog
 from certpipe.store.database import Database
 from certpipe.store.hinting import Hinter
-from certpipe.store.migrate import DatabaseRefusedError
 from certpipe.store.suspects import StoreSuspects
 from schemas.messages import UploadRef
 from schemas.status import Stage
@@ -44,16 +40,7 @@ from schemas.status import Stage
 log: Final = logging.getLogger(__name__)
 In = TypeVar("In")
 Out = TypeVar("Out")
-Refusal = TypeVar("Refusal", bound=Exception)
 ONLY: Final = "--only"
-
-
-class RefusedToStart(Exception):  # noqa: N818 - it is what the operator reads
-    """Something is not as it must be. The text says what, and what to do."""
-
-
-REFUSALS: Final = (RefusedToStart, DatabaseRefusedError, TopologyError, KeyFolderError, AnchorsError)
-"""What is wrong at the start in a way that the operator can mend. Their texts say how."""
 
 
 class Service(Protocol):
@@ -222,69 +209,9 @@ def _named(text: str) -> UploadRef | None:
         return None
 
 
-def run(role: str, life: Coroutine[None, None, None]) -> None:
-    """Run to the end; what the operator can mend is told in one line, with exit code 2, and a defect with 70."""
-    leave_no_core()
-    code = 0
-    # The exits come after: some releases of Python wrap what is raised within `except*` in a group of its own.
-    try:
-        asyncio.run(life)
-    except* REFUSALS as refusals:
-        sys.stderr.write("".join(f"certpipe {role}: {no}\n" for no in _flat(refusals)))
-        code = 2
-    except* Unavailable as aways:
-        sys.stderr.write("".join(f"certpipe {role}: {_told(away)}\n" for away in _flat(aways)))
-        code = 2
-    except* Exception as defects:  # noqa: BLE001 - no traceback: the text of an unknown error may quote anything
-        told = (f"certpipe {role}: this should not have happened ({place(error)})\n" for error in _flat(defects))
-        sys.stderr.write("".join(told))
-        code = 70
-    if code:
-        sys.exit(code)
-
-
-def _flat(group: BaseExceptionGroup[Refusal]) -> Iterator[Refusal]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _flat(error)
-        else:
-            yield error
-
-
-def _told(away: Unavailable) -> str:
-    """What is away, in one line, with what to do."""
-    problem = away.problems[0]
-    broker = problem.code in {BROKER_UNAVAILABLE.code, BROKER_REFUSED.code}
-    name, setting = ("RabbitMQ", "CERTPIPE_AMQP_URL") if broker else ("PostgreSQL", "CERTPIPE_DATABASE_URL")
-    remedy = problem.hint or f"See whether {name} runs there"
-    return f"the server at {setting} cannot be used. {remedy}; `certpipe doctor` tells more"
-
-
-def read_settings() -> Settings:
-    """The settings, or `RefusedToStart` with the names of those that cannot be."""
-    try:
-        settings = Settings()
-    except ValidationError as wrong:
-        told = [
-            f"CERTPIPE_{str(error['loc'][0]).upper()}: {error['msg']}" for error in wrong.errors(include_input=False)
-        ]
-        raise RefusedToStart("; ".join(told)) from None
-    if faults := list(settings.faults()):
-        raise RefusedToStart("; ".join(faults))
-    return settings
-
-
-def _configured(role: str) -> Settings:
-    settings = read_settings()
-    if left := list(settings.left_of_development()):
-        raise RefusedToStart("CERTPIPE_ENVIRONMENT is production, but " + "; ".join(left))
-    configure(role=role, level=settings.log_level)
-    return settings
-
-
 async def _only(role: str, role_of: Role, ref: UploadRef) -> None:
     """The quarantine: no broker, one upload, and an alarm clock for when nobody waits for it any more."""
-    settings = _configured(role)
+    settings = configured(role)
     if settings.database_url is None:
         raise RefusedToStart("a quarantine needs CERTPIPE_DATABASE_URL")
     signal.alarm(2 * int(SECONDS))
@@ -301,7 +228,7 @@ async def _only(role: str, role_of: Role, ref: UploadRef) -> None:
 
 
 async def _main(role: str, role_of: Role) -> None:
-    settings = _configured(role)
+    settings = configured(role)
     if settings.database_url is None or settings.amqp_url is None:
         raise RefusedToStart(
             "a worker of its own needs CERTPIPE_DATABASE_URL and CERTPIPE_AMQP_URL; "

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Final
 
-from certpipe.process import Process, Role, Service, main, run
+from certpipe.process import Process, Role, Service, main
+from certpipe.starting import run
 from tests.chaos.crooked import crooked, shift_clock
 from tests.chaos.mischief import VARIABLE, Mischief
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from certpipe.core.clock import SystemClock
 from certpipe.observability import configure
-from certpipe.process import opened, read_settings, run, serve, stop_on_signals
+from certpipe.process import opened, serve, stop_on_signals
+from certpipe.starting import read_settings, run
 from workers import notify
 
 _READ_EVERY = 0.02

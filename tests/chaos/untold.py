@@ -1,7 +1,7 @@
 """Everything but the notify worker, in one process: what is told, another process tells."""
 
 from certpipe.development.up import up
-from certpipe.process import run
+from certpipe.starting import run
 from workers import encrypt, forward, ingress, persist, sweeper, validate
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.processes import Daemon, spawn
 from certpipe.development.rabbitmq import PrivateRabbit
 from certpipe.development.servers import servers as development_servers
-from certpipe.process import RefusedToStart
 from certpipe.settings import Settings
+from certpipe.starting import RefusedToStart
 from tests import servers
 
 

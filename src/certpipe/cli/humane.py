@@ -10,7 +10,7 @@ WRITTEN_FOR_PEOPLE: Mapping[str, str] = {
     "certpipe.broker.problems": "TopologyError",
     "certpipe.crypto.keyfiles": "KeyFolderError",
     "certpipe.sat.trust": "AnchorsError",
-    "certpipe.process": "RefusedToStart",
+    "certpipe.starting": "RefusedToStart",
 }
 """Module → class. Looked up among what is loaded: what was raised has been imported."""
 

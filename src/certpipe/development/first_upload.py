@@ -6,7 +6,7 @@ from uuid import UUID
 
 import aiohttp
 
-from certpipe.process import RefusedToStart
+from certpipe.starting import RefusedToStart
 from schemas.base import Kind
 from schemas.status import State, UploadStatus
 

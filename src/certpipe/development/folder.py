@@ -10,7 +10,7 @@ from typing import Final
 
 from certpipe.development.files import write_private
 from certpipe.development.processes import started
-from certpipe.process import RefusedToStart
+from certpipe.starting import RefusedToStart
 
 VERSION: Final = "1"
 """Of what lies in the folder. It changes when a newer certpipe can no longer use an older folder."""

@@ -9,8 +9,8 @@ from typing import Final
 
 from certpipe.development.postgres import EmbeddedPostgres
 from certpipe.development.rabbitmq import PrivateRabbit
-from certpipe.process import RefusedToStart
 from certpipe.settings import Settings
+from certpipe.starting import RefusedToStart
 
 LOCAL: Final = "local"
 

@@ -23,20 +23,11 @@ from certpipe.development.folder import data_folder
 from certpipe.development.identity import Identity
 from certpipe.development.servers import LOCAL, servers
 from certpipe.observability import configure
-from certpipe.process import (
-    Process,
-    RefusedToStart,
-    Role,
-    Service,
-    listening,
-    opened,
-    read_settings,
-    serve,
-    stop_on_signals,
-)
+from certpipe.process import Process, Role, Service, listening, opened, serve, stop_on_signals
 from certpipe.runtime.notebook import FileNotebook
 from certpipe.settings import Environment, Settings
 from certpipe.simulators.sw import start_simulator
+from certpipe.starting import RefusedToStart, read_settings
 from certpipe.store.directory import StoreDirectory
 from certpipe.store.migrate import migrate
 from schemas.base import Kind

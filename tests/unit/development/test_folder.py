@@ -6,7 +6,7 @@ import pytest
 
 from certpipe.crypto.keymaking import init_keys
 from certpipe.development.folder import VERSION, data_folder
-from certpipe.process import RefusedToStart
+from certpipe.starting import RefusedToStart
 
 
 def test_a_new_folder_gets_the_version_and_is_closed_to_others(tmp_path: Path) -> None:

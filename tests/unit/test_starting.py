@@ -2,9 +2,9 @@
 
 import pytest
 
-from certpipe import process
+from certpipe import starting
 from certpipe.core.errors import Unavailable
-from certpipe.process import RefusedToStart
+from certpipe.starting import RefusedToStart
 from certpipe.store.problems import DATABASE_UNAVAILABLE
 
 
@@ -29,12 +29,12 @@ def test_every_end_is_one_line_and_an_exit_code_and_a_defect_quotes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(process, "leave_no_core", lambda: None)
+    monkeypatch.setattr(starting, "leave_no_core", lambda: None)
     raised = error
     for _ in range(groups):
         raised = ExceptionGroup("services", [raised])
     with pytest.raises(SystemExit) as ended:
-        process.run("all", _raises(raised))
+        starting.run("all", _raises(raised))
     assert ended.value.code == code
     said = capsys.readouterr().err
     assert told in said
