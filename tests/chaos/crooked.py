@@ -71,6 +71,7 @@ def crooked(process: Process, mischief: Mischief) -> Process:
     points = Points(mischief)
     for method in ("fetch", "fetchrow", "execute"):
         points.around(process.database, method, "query")
+    _pass_acceptance(process, points)
     _pass_commits(process, points)
     _multiply(process, mischief.times)
     points.around(process.broker.publisher, "publish", "publish")
@@ -98,6 +99,22 @@ def _replace(subject: object, name: str, method: object) -> None:
 def _alone(stage: Stage, ref: UploadRef) -> Sequence[str]:
     """The quarantine's child is up to the same mischief, which it finds in its environment."""
     return [sys.executable, "-m", "tests.chaos.launcher", stage, "--only", f"{ref.id}:{ref.epoch}"]
+
+
+def _pass_acceptance(process: Process, points: Points) -> None:
+    """The one statement that takes uploads in."""
+    inner = process.database.fetch
+
+    async def fetch(sql: str, *arguments: object) -> Any:
+        accepts = "INSERT INTO certpipe.uploads" in sql
+        if accepts:
+            points.passed("accept.before")
+        rows = await inner(sql, *arguments)
+        if accepts:
+            points.passed("accept.after")
+        return rows
+
+    _replace(process.database, "fetch", fetch)
 
 
 def _pass_commits(process: Process, points: Points) -> None:

@@ -13,7 +13,7 @@ STAGE_POINTS: Final = (
     *("mark.before", "mark.after", "ack.before", "ack.after"),
 )
 POINTS: Final = {
-    "ingress": ("commit.before", "commit.after", "publish.before", "publish.after", "mark.before", "mark.after"),
+    "ingress": ("accept.before", "accept.after", "publish.before", "publish.after", "mark.before", "mark.after"),
     "validate": STAGE_POINTS,
     "encrypt": STAGE_POINTS,
     "persist": ("commit.before", "commit.after", *STAGE_POINTS),

@@ -1,6 +1,7 @@
 """What runs in a process of its own for one upload: the stage's work on it, and nothing else."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -28,9 +29,12 @@ class Alone(Generic[In, Out]):
     ref: UploadRef
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Say so, and work."""
-        sys.stdout.write(f"{BEGUN}\n")
-        sys.stdout.flush()
+        """Say so, and work. Where nobody listens, the process that waited has died, and another one will see to it."""
+        try:
+            os.write(sys.stdout.fileno(), f"{BEGUN}\n".encode())
+        except BrokenPipeError:
+            stopping.set()
+            return
         await self.work.do([self.ref], stopping)
         stopping.set()
 

@@ -11,7 +11,7 @@ from tests.chaos.programs import Program
 from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 
-_FIRST, _LAST = 0.25, 0.85
+_FIRST, _LAST = 0.25, 0.7
 SECONDS_TO_DIE: Final = 30.0
 KILLS: Final = 20
 KILLS_OF_EACH: Final = 4

@@ -7,7 +7,7 @@ import asyncpg
 from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 
-_FIRST, _LAST = 0.3, 0.8
+_FIRST, _LAST = 0.3, 0.7
 _CRASHES = 10
 _SECONDS = 8.0
 

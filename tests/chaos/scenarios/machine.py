@@ -33,7 +33,7 @@ async def skew(rig: Rig) -> None:
     roles = ["all"] if "all" in rig.roles else [role for role in ROLES if role != "ingress"] + ["ingress"]
     async with rig.fault():
         for number, role in enumerate(roles):
-            await rig.at(_FIRST + 0.08 * number)
+            await rig.at(_FIRST + 0.06 * number)
             for ahead in (_AHEAD, -_AHEAD):
                 await rig.program(role).restart(Mischief(ahead=ahead))
                 await rig.more(50, 5.0)

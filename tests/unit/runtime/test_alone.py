@@ -1,0 +1,60 @@
+"""The work on one upload in a process of its own."""
+
+import asyncio
+import os
+import sys
+from typing import Any, cast
+
+import pytest
+
+from certpipe.core.ids import uuid7
+from certpipe.runtime.alone import Alone
+from certpipe.runtime.work import Work
+from schemas.messages import UploadRef
+
+
+class Refs:
+    """Work that notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.done: list[UploadRef] = []
+
+    async def do(self, refs: list[UploadRef], _stopping: asyncio.Event) -> None:
+        self.done += refs
+
+
+class Pipe:
+    """A standard output that is a pipe."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+
+    def fileno(self) -> int:
+        return self._writer
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Pipe:
+    made = Pipe()
+    monkeypatch.setattr(sys, "stdout", made)
+    return made
+
+
+async def alone(refs: Refs) -> asyncio.Event:
+    stopping = asyncio.Event()
+    await Alone(cast("Work[Any, Any]", refs), UploadRef(id=uuid7(), epoch=1)).run(stopping)
+    return stopping
+
+
+async def test_it_says_that_it_begins_works_and_is_over(pipe: Pipe) -> None:
+    refs = Refs()
+    assert (await alone(refs)).is_set()
+    assert len(refs.done) == 1
+    assert os.read(pipe.reader, 100) == b"begun\n"
+
+
+async def test_where_nobody_listens_any_more_it_is_over_at_once(pipe: Pipe) -> None:
+    os.close(pipe.reader)
+    refs = Refs()
+    assert (await alone(refs)).is_set()
+    assert refs.done == []
