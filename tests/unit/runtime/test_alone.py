@@ -33,28 +33,22 @@ class Pipe:
         return self._writer
 
 
-@pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> Pipe:
-    made = Pipe()
-    monkeypatch.setattr(sys, "stdout", made)
-    return made
-
-
-async def alone(refs: Refs) -> asyncio.Event:
+async def alone(refs: Refs, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    monkeypatch.setattr(sys, "stdout", pipe)
     stopping = asyncio.Event()
     await Alone(cast("Work[Any, Any]", refs), UploadRef(id=uuid7(), epoch=1)).run(stopping)
     return stopping
 
 
-async def test_it_says_that_it_begins_works_and_is_over(pipe: Pipe) -> None:
-    refs = Refs()
-    assert (await alone(refs)).is_set()
+async def test_it_says_that_it_begins_works_and_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    refs, pipe = Refs(), Pipe()
+    assert (await alone(refs, pipe, monkeypatch)).is_set()
     assert len(refs.done) == 1
     assert os.read(pipe.reader, 100) == b"begun\n"
 
 
-async def test_where_nobody_listens_any_more_it_is_over_at_once(pipe: Pipe) -> None:
+async def test_where_nobody_listens_any_more_it_is_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    refs, pipe = Refs(), Pipe()
     os.close(pipe.reader)
-    refs = Refs()
-    assert (await alone(refs)).is_set()
+    assert (await alone(refs, pipe, monkeypatch)).is_set()
     assert refs.done == []
