@@ -19,6 +19,7 @@ SECONDS_WITHOUT_EVENTS: Final = 100
 ENOUGH_TO_TELL: Final = 10_000
 """Uploads with which a run goes on for long enough after its fault to say whether the rate was back in time."""
 
+EVERY: Final = 5.0
 _END_OF: Final = {
     "certificate.forwarded": "forwarded",
     "upload.rejected": "rejected",
@@ -117,4 +118,6 @@ def _recovery(rig: Rig, verdict: Verdict, scenario: Scenario) -> None:
     if found is not None:
         verdict.recovery_seconds, verdict.recovery_rate = found
     if verdict.rate_before and verdict.uploads >= ENOUGH_TO_TELL:
-        verdict.slow = found is None or found[0] > scenario.recovers
+        verdict.slow = int(found is None or found[0] > scenario.recovers)
+    rates = [rig.progress.rate(at, at + EVERY) for at in (rig.faults[-1] + EVERY * n for n in range(24))]
+    verdict.notes.append(f"per second, each {EVERY:.0f} s after the fault: {' '.join(f'{rate:.0f}' for rate in rates)}")

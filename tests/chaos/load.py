@@ -1,6 +1,7 @@
 """The clients: they write down every 202 and what they had sent for it, and go on until they have it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ class Load:
     """Sends each pair once, under an idempotency key of its own, and again until it is accepted.
 
     Attributes:
+        rate: so many are begun per second at the most. A system that is busy to the brim shows little of how it recovers:
+            whatever is to be caught up with takes from the rest.
         window: so many accepted uploads may not have ended yet; then the clients wait.
         ended: how many have, as far as is known.
         accepted: by upload id, in the order of the answers.
@@ -32,6 +35,7 @@ class Load:
     url: str
     token: str
     pairs: Sequence[Pair]
+    rate: float
     window: int
     ended: Callable[[], int]
     accepted: dict[str, Pair] = field(default_factory=dict)
@@ -43,7 +47,7 @@ class Load:
 
     async def run(self) -> None:
         """Return when every pair is accepted."""
-        waiting = iter(self.pairs)
+        waiting, began = iter(enumerate(self.pairs)), time.monotonic()
         headers = {"Authorization": f"Bearer {self.token}"}
         timeout = aiohttp.ClientTimeout(total=30)
         connector = aiohttp.TCPConnector(limit=AT_ONCE)
@@ -52,7 +56,8 @@ class Load:
         ) as http:
 
             async def client() -> None:
-                for pair in waiting:
+                for number, pair in waiting:
+                    await SystemClock().wait(max(0.0, began + number / self.rate - time.monotonic()))
                     while self._held_back():
                         await SystemClock().wait(AGAIN)
                     await self._until_accepted(http, pair)

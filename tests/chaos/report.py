@@ -35,7 +35,8 @@ come about. Moments are chosen by the count of accepted uploads, and by the seed
 *back after s*: seconds from the end of the fault until uploads end at 90 % of the rate from before it for five seconds,
 or until all have ended (then *uploads/s after* is `-`). With 10 000 uploads, more than ten seconds count as a fault
 (`slow`). `duplicates`, `poison` and the controls last from the first upload to the last, and have no rate before.
-The rates are those of one small machine that also runs the clients, the PAC, the receiver and the servers.
+Clients send 180 uploads per second (110 in process), three quarters of what this machine does, which also runs the
+clients, the PAC, the receiver and the servers; after a fault they catch up.
 
 `make chaos` runs every scenario with 10 000 uploads on every broker that it fits, which takes two hours; one of them:
 `make chaos ARGS="--scenario kills --broker rabbitmq310 --uploads 600"`. A run takes the place of the earlier one in the
