@@ -1,10 +1,12 @@
 """What was written down of an upload's way, and the shortest ways into trouble."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from certpipe.core.clock import SystemClock
 from certpipe.core.ids import uuid7
 from certpipe.core.ports.directory import Organization, Party, PartyKind
 from schemas.messages import UploadRef
@@ -95,3 +97,11 @@ async def elsewhere(house: Storehouse) -> UploadRef:
         return await house.stored(party=party.id)
     finally:
         house.organization = own
+
+
+async def somebody_waits(house: Storehouse) -> None:
+    """Until a statement waits for a row that another one has."""
+    waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(20):
+        while not await house.database.fetch(waits):
+            await SystemClock().wait(0.02)

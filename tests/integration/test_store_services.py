@@ -129,6 +129,26 @@ async def test_a_probe_that_nobody_ends_is_given_up_for_the_next(database_url: s
         assert (await house.services.standing())["sw"].state is ServiceState.CLOSED
 
 
+async def test_one_that_somebody_has_at_hand_is_not_waited_for_and_another_tries_it(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        first, second, third = await held_alone(house, 3)
+        async with house.database.transaction() as session:
+            await session.execute("UPDATE certpipe.uploads SET attempt = attempt WHERE id = $1", first.id)
+            assert await let_go(house) == [second.id]
+            await give_up_probe(house)
+            assert await let_go(house) == [third.id]
+            await give_up_probe(house)
+            assert await let_go(house) == []
+        assert await let_go(house) == [first.id]
+
+
+async def held_alone(house: Storehouse, count: int) -> list[UploadRef]:
+    """So many wait for a service that may be tried, in the order of their ids."""
+    refs = await several(house, count)
+    await leave_alone(house, "sw", seconds=0)
+    return sorted(await held(house, *refs), key=lambda ref: ref.id)
+
+
 async def test_it_is_used_again_after_enough_probes_or_when_nothing_waits(database_url: str) -> None:
     async with storehouse(database_url) as house:
         await leave_alone(house, "sw", seconds=0)

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,10 +15,16 @@ from tests.unit.runtime.test_worker import Dispatcher
 class Backlog:
     def __init__(self, *rounds: Mapping[Stage, Sequence[UploadRef]] | Exception) -> None:
         self.rounds, self.asked, self.drained = list(rounds), 0, asyncio.Event()
-        self.released = 0
+        self.released, self.swept = 0, 0
+        self.stuck = False
 
     async def release(self) -> None:
         self.released += 1
+        if self.stuck:
+            raise Unavailable(AWAY)
+
+    async def sweep(self) -> None:
+        self.swept += 1
 
     async def due(self, _limit: int) -> Mapping[Stage, Sequence[UploadRef]]:
         self.asked += 1
@@ -28,6 +35,13 @@ class Backlog:
         if isinstance(now, Exception):
             raise now
         return now
+
+
+class Passing(Clock):
+    """Two seconds for each that was waited."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=2 * sum(self.waited))
 
 
 async def sweep(backlog: Backlog, publisher: Publisher, clock: Clock) -> Dispatcher:
@@ -52,6 +66,26 @@ async def test_what_waits_for_a_service_is_let_go_before_what_is_due_is_looked_f
     backlog = Backlog({}, {})
     await sweep(backlog, Publisher(), Clock())
     assert backlog.released == backlog.asked > 0
+
+
+async def test_what_is_due_goes_on_though_nothing_can_be_let_go_and_that_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "certpipe.runtime.sweeper")
+    one, two = ref(), ref(3)
+    backlog, clock = Backlog({Stage.VALIDATE: [one]}, {Stage.FORWARD: [two]}), Clock()
+    backlog.stuck = True
+    dispatcher = await sweep(backlog, Publisher(), clock)
+    assert dispatcher.refs == [(Stage.VALIDATE, one), (Stage.FORWARD, two)]
+    assert caplog.messages == ["cannot sweep now"]
+
+
+async def test_what_has_had_its_time_goes_though_nothing_can_be_published(caplog: pytest.LogCaptureFixture) -> None:
+    backlog = Backlog(*[Unavailable(AWAY)] * 70)
+    backlog.stuck = True
+    await sweep(backlog, Publisher(), Passing())
+    assert backlog.swept == 1
+    assert caplog.messages == ["cannot sweep now"]
 
 
 async def test_a_full_batch_is_followed_by_the_next_without_waiting() -> None:

@@ -19,7 +19,7 @@ from schemas.base import Kind
 from schemas.messages import UploadRef
 from schemas.status import Stage
 
-_LOAD = queries("load")["stored"]
+_SQL = queries("load")
 _COLUMNS = 5
 
 
@@ -50,13 +50,23 @@ class ForwardLedger:
         room = [self.rooms[name].room() if name in self.rooms else len(refs) for name in names]
         later, between = self._later(names)
         places = kinds, names, room, later, between
-        rows = await self.database.fetch(_LOAD, *pairs(refs), *places, self.sender, MOST_ATTEMPT)
-        loaded = [_loaded(row, parts) for row, parts in with_parts(rows)]
+        rows = await self.database.fetch(_SQL["stored"], *pairs(refs), *places, self.sender, MOST_ATTEMPT)
         full = {str(kind): len(refs) for kind, left in zip(kinds, room, strict=True) if not left}
         self._promise(Counter(rows[0]["put_off"]) if rows else full)
+        loaded = await self._not_overtaken([_loaded(row, parts) for row, parts in with_parts(rows)])
         if len(loaded) < len(refs):
             self.hinter.hint()
         return loaded
+
+    async def _not_overtaken(self, loaded: Sequence[Loaded[Stored]]) -> Sequence[Loaded[Stored]]:
+        """Without what was replaced while it was being loaded."""
+        if not loaded:
+            return loaded
+        uploads = [one.upload for one in loaded]
+        before = [upload.certificate_id for upload in uploads if upload.open_intents]
+        rows = await self.database.fetch(_SQL["overtaken"], [upload.certificate_id for upload in uploads], before)
+        overtaken = {row["id"] for row in rows}
+        return [one for one in loaded if one.upload.certificate_id not in overtaken]
 
     def _later(self, names: Sequence[str]) -> tuple[Sequence[float], Sequence[float]]:
         """When those are to come again that find no room: the first of them, and from each to the next."""

@@ -52,7 +52,7 @@ ORDER BY u.id, p.part
 -- other $7 seconds after the one before.
 -- $8 is who sends. An attempt whose sender lives is not begun a second time, whatever its message does: a sender holds the
 -- lock of its number for as long as it lives. It is asked where the intent is written, for there alone what a concurrent
--- load wrote is seen.
+-- load wrote is seen. The intent has the time of its writing: a row may have been changed while this waited for another.
 WITH held AS MATERIALIZED (
     SELECT u.id, u.kind, u.certificate_id, u.organization_id AS owner, u.attempt, u.accepted_order AS place,
         (
@@ -161,9 +161,9 @@ WITH held AS MATERIALIZED (
     JOIN unnest($3::text[], $4::text[]) AS d (kind, destination) ON d.kind = h.kind::text
     WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w)
 ), intended AS (
-    INSERT INTO certpipe.handoffs AS f (upload_id, destination, sender)
-    SELECT id, destination, $8 FROM wanted
-    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = now(), sender = excluded.sender
+    INSERT INTO certpipe.handoffs AS f (upload_id, destination, sender, intended_at)
+    SELECT id, destination, $8, clock_timestamp() FROM wanted
+    ON CONFLICT (upload_id, destination) DO UPDATE SET intended_at = clock_timestamp(), sender = excluded.sender
     WHERE f.received_at IS NOT NULL OR f.sender IS NULL OR f.intended_at <= now() - make_interval(secs => $9::float8)
        OR f.intended_at < (SELECT u.updated_at FROM certpipe.uploads u WHERE u.id = f.upload_id)
        OR pg_try_advisory_xact_lock(f.sender)
@@ -188,3 +188,24 @@ JOIN certpipe.parts p ON p.certificate_id = h.certificate_id
 LEFT JOIN before b ON b.id = h.id
 WHERE h.active AND h.id NOT IN (SELECT w.id FROM waiting w) AND h.id NOT IN (SELECT o.id FROM on_its_way o)
 ORDER BY u.id, p.part
+
+-- name: overtaken
+-- Asked when the intents of `stored` are committed: which of these certificates were replaced since that began, as it may
+-- have waited for a row. What is not replaced yet has its intent where every load of the newer one sees it. Of what is
+-- replaced the attempt ends here, before anything was sent, and its next load, at once, ends the upload. Of those in $2
+-- an attempt was on record before, of which it is not known whether it is over: the newer one goes on waiting for that.
+WITH replaced AS MATERIALIZED (
+    SELECT c.id, c.upload_id FROM certpipe.certificates c WHERE c.id = ANY ($1::uuid[]) AND c.replaced_at IS NOT NULL
+), held AS MATERIALIZED (
+    SELECT u.id FROM certpipe.uploads u
+    WHERE u.id = ANY (ARRAY(SELECT r.upload_id FROM replaced r)) AND u.state = 'stored'
+    ORDER BY u.id
+    FOR NO KEY UPDATE
+), over AS (
+    UPDATE certpipe.uploads u
+    SET due_at = now(), dispatched_at = now(), held_by = NULL,
+        updated_at = CASE WHEN u.certificate_id = ANY ($2::uuid[]) THEN u.updated_at ELSE now() END
+    FROM held h
+    WHERE u.id = h.id
+)
+SELECT id FROM replaced

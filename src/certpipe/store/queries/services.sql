@@ -89,6 +89,7 @@ ORDER BY s.name
 -- name: probe
 -- Where a service was left alone for long enough, or its probe has not ended in time ($1 seconds), the next upload that
 -- waits for it may try: in turn, so that one which always fails is not the only one. Whoever comes second finds it locked.
+-- An upload that somebody else has at hand is passed over: to wait for it would hold up all that the sweeper does.
 -- What is let go, here and below, counts as dispatched already, so that no late note of the dispatch from before it was
 -- held puts it off until the reconciler's time.
 WITH over AS MATERIALIZED (
@@ -99,10 +100,12 @@ WITH over AS MATERIALIZED (
     SELECT o.name, coalesce(
         (
             SELECT u.id FROM certpipe.uploads u
-            WHERE u.held_by = o.name AND u.due_at = 'infinity' AND u.id > o.probe ORDER BY u.id LIMIT 1
+            WHERE u.held_by = o.name AND u.due_at = 'infinity' AND u.id > o.probe
+            ORDER BY u.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
         ), (
             SELECT u.id FROM certpipe.uploads u
-            WHERE u.held_by = o.name AND u.due_at = 'infinity' ORDER BY u.id LIMIT 1
+            WHERE u.held_by = o.name AND u.due_at = 'infinity'
+            ORDER BY u.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
         )
     ) AS id
     FROM over o
