@@ -22,8 +22,8 @@ class Load:
     """Sends each pair once, under an idempotency key of its own, and again until it is accepted.
 
     Attributes:
-        rate: so many are begun per second at the most. A system that is busy to the brim shows little of how it recovers:
-            whatever is to be caught up with takes from the rest.
+        rate: so many are begun per second at the most. A system that is busy to the brim shows little of how it
+            recovers: whatever is to be caught up with takes from the rest.
         window: so many accepted uploads may not have ended yet; then the clients wait.
         ended: how many have, as far as is known.
         accepted: by upload id, in the order of the answers.
