@@ -40,11 +40,12 @@ async def test_what_is_replaced_while_a_batch_of_it_waits_for_a_row_is_not_sent_
     async with storehouse(database_url) as house:
         old = await house.stored()
         (another,) = await several(house, 1)
+        newer = await house.kept(*await house.encrypted())
         async with house.database.transaction() as session:
             await session.execute("UPDATE certpipe.uploads SET attempt = attempt WHERE id = $1", another.id)
             loading = asyncio.create_task(house.forward.load([old, another]))
             await somebody_waits(house)
-            new = await house.stored()
+            (new,) = await house.persist.settle([newer])
             assert [one.ref for one in await house.forward.load([new])] == [new]
         assert [one.ref for one in await loading] == [another]
         row = await house.row(old.id)
@@ -59,11 +60,12 @@ async def test_what_is_replaced_while_its_second_message_waits_for_a_row_is_wait
         old = await house.stored()
         (another,) = await several(house, 1)
         await house.forward.load([old])
+        newer = await house.kept(*await house.encrypted())
         async with house.database.transaction() as session:
             await session.execute("UPDATE certpipe.uploads SET attempt = attempt WHERE id = $1", another.id)
             loading = asyncio.create_task(house.forward.load([old, another]))
             await somebody_waits(house)
-            new = await house.stored()
+            (new,) = await house.persist.settle([newer])
         assert [one.ref for one in await loading] == [another]
         assert await house.forward.load([new]) == []
         await house.forward.settle([forwarded(old)])

@@ -19,7 +19,7 @@ from certpipe.store.ledgers import ForwardLedger
 from schemas.base import Kind
 from schemas.messages import UploadRef
 from schemas.services import ServiceState
-from tests.integration.history import at_present, held, leave_alone, several, told_since
+from tests.integration.history import at_present, elsewhere, held, leave_alone, several, told_since
 from tests.integration.storehouse import AWAY, Storehouse, forwarded, storehouse
 
 GOOD = BreakerRules().good
@@ -178,6 +178,40 @@ async def test_what_is_let_go_is_spread_as_fast_as_the_service_is_used(database_
         assert {(await house.row(ref.id))["held_by"] for ref in refs} == {None}
 
 
+async def test_what_is_let_go_is_shared_out_between_organizations(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        many = await several(house, 9)
+        few = [await elsewhere(house), await elsewhere(house)]
+        await leave_alone(house, "sw", rate=0.5)
+        await held(house, *many, *few)
+        await house.services.reset("sw")
+        first = [many[0], *few]
+        assert set(await let_go(house)) == {ref.id for ref in first}
+        times = [(await house.row(ref.id))["due_at"] for ref in first]
+        assert [(after - before).total_seconds() for before, after in itertools.pairwise(times)] == [2, 2]
+        assert await let_go(house) == [], "a few seconds of it at a time, so that who comes now is not far behind"
+        await promised_passes(house)
+        assert await let_go(house) == [ref.id for ref in many[1:4]]
+
+
+async def test_of_more_organizations_than_are_let_go_at_once_all_are_in_a_few_looks(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        refs = [await elsewhere(house) for _ in range(12)]
+        await leave_alone(house, "sw", rate=1.0)
+        await held(house, *refs)
+        await house.services.reset("sw")
+        counts = []
+        for _ in range(3):
+            counts.append(len(await let_go(house)))
+            await promised_passes(house)
+        assert counts == [5, 5, 2]
+
+
+async def promised_passes(house: Storehouse) -> None:
+    """Until what was let go has had its time."""
+    await house.database.execute("UPDATE certpipe.services SET released_until = now()")
+
+
 async def test_of_a_service_with_much_promised_already_no_more_is_let_go(database_url: str) -> None:
     async with storehouse(database_url) as house:
         await leave_alone(house, "sw", rate=1.0)
@@ -278,6 +312,16 @@ async def test_those_without_room_come_later_one_behind_the_other_the_first_acce
         assert later == pytest.approx([10, 15, 20], abs=2)
         assert {(await house.row(ref.id))["attempt"] for ref in refs} == {0}
         assert await house.count("handoffs") == 2
+
+
+async def test_what_room_there_is_organizations_get_in_turn(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        house.forward = ForwardLedger(house.database, house.hinter, {Kind.CSD: ("sw",)}, {"sw": OneRoom()})
+        many, other = await several(house, 4), await elsewhere(house)
+        loaded = await house.forward.load([*many, other])
+        assert {one.ref.id for one in loaded} == {many[0].id, other.id}
+        later = [round((await house.row(ref.id))["due_in"]) for ref in many[1:]]
+        assert later == pytest.approx([10, 15, 20], abs=2)
 
 
 async def test_redrive_lets_all_go_and_those_that_still_have_to_wait_wait_again(database_url: str) -> None:

@@ -48,8 +48,8 @@ ORDER BY u.id, p.part
 -- What a service is left alone by (all but its probe) waits, until the sweeper lets it go, and is not changed, so that no
 -- attempt is burnt; but the first of an organization tells it. That is one of which no attempt is under way: the end of
 -- that attempt could not be written down at another epoch, and the upload would be sent again.
--- Of a kind that $5 leaves no room for, those accepted last come again later: the first of them after $6 seconds, each
--- other $7 seconds after the one before.
+-- What room $5 leaves for a kind its organizations get in turn, each for those that it had accepted first. The others come
+-- again later, in the same order: the first of them after $6 seconds, each other $7 seconds after the one before.
 -- $8 is who sends. An attempt whose sender lives is not begun a second time, whatever its message does: a sender holds the
 -- lock of its number for as long as it lives. It is asked where the intent is written, for there alone what a concurrent
 -- load wrote is seen. The intent has the time of its writing: a row may have been changed while this waited for another.
@@ -104,14 +104,17 @@ WITH held AS MATERIALIZED (
     SELECT id, epoch, organization_id, 'upload.superseded', 'forward', nullif(attempt, 0) FROM superseded
 ), crowd AS MATERIALIZED (
     SELECT h.id, d.later, d.between,
-        row_number() OVER (PARTITION BY h.kind ORDER BY h.place) - d.room AS beyond
-    FROM held h
+        row_number() OVER (PARTITION BY h.kind ORDER BY h.turn, h.place) - d.room AS beyond
+    FROM (
+        SELECT id, kind, place, row_number() OVER (PARTITION BY kind, owner ORDER BY place) AS turn
+        FROM held
+        WHERE active AND NOT behind AND shut IS NULL
+    ) AS h
     JOIN (
         SELECT kind, min(room) AS room, max(later) AS later, max(between) AS between
         FROM unnest($3::text[], $5::integer[], $6::float8[], $7::float8[]) AS r (kind, room, later, between)
         GROUP BY kind
     ) AS d ON d.kind = h.kind::text
-    WHERE h.active AND NOT h.behind AND h.shut IS NULL
 ), news AS MATERIALIZED (
     SELECT DISTINCT ON (h.owner, h.shut) h.id, h.owner, h.shut
     FROM held h

@@ -122,22 +122,53 @@ FROM let_go l
 WHERE s.name = l.name
 
 -- name: release
--- A slice of what waits for services that are used again, spread over time as fast as each is used.
-WITH free AS MATERIALIZED (
-    SELECT s.name, s.per_second, greatest(s.released_until, now()) AS begin
+-- A slice of what waits for services that are used again, spread over time as fast as each is used: of each organization
+-- the same share, in turn, those with the lowest ids first. Five seconds of it at the most, so that what comes to wait
+-- meanwhile is not far behind.
+WITH RECURSIVE free AS MATERIALIZED (
+    SELECT s.name, s.per_second, greatest(s.released_until, now()) AS begin,
+        ceil(least($1::integer, 5 * s.per_second))::integer AS most
     FROM certpipe.services s
     WHERE s.state = 'closed' AND s.released_until < now() + interval '2 seconds'
       AND (SELECT u.id FROM certpipe.uploads u WHERE u.held_by = s.name AND u.due_at = 'infinity' LIMIT 1) IS NOT NULL
     FOR NO KEY UPDATE OF s SKIP LOCKED
-), slice AS MATERIALIZED (
-    SELECT f.name, w.id,
-        f.begin + make_interval(secs => row_number() OVER (PARTITION BY f.name ORDER BY w.id) / f.per_second) AS due
-    FROM free f
+), owners AS (
+    SELECT f.name, '00000000-0000-0000-0000-000000000000'::uuid AS owner FROM free f
+    UNION ALL
+    SELECT o.name, following.organization_id
+    FROM owners o
+    CROSS JOIN LATERAL (
+        SELECT u.held_by, u.organization_id FROM certpipe.uploads u
+        WHERE u.held_by IS NOT NULL AND u.due_at = 'infinity' AND (u.held_by, u.organization_id) > (o.name, o.owner)
+        ORDER BY u.held_by, u.organization_id LIMIT 1
+    ) AS following
+    WHERE following.held_by = o.name
+), shares AS MATERIALIZED (
+    -- Chance decides only where there are more organizations than turns.
+    SELECT name, owner, share
+    FROM (
+        SELECT o.name, o.owner, f.most, greatest(f.most / count(*) OVER (PARTITION BY o.name), 1) AS share,
+            row_number() OVER (PARTITION BY o.name ORDER BY random()) AS lot
+        FROM owners o
+        JOIN free f ON f.name = o.name
+        WHERE o.owner <> '00000000-0000-0000-0000-000000000000'
+    ) AS drawn
+    WHERE lot <= most
+), own AS MATERIALIZED (
+    SELECT s.name, s.owner, w.id
+    FROM shares s
     CROSS JOIN LATERAL (
         SELECT u.id FROM certpipe.uploads u
-        WHERE u.held_by = f.name AND u.due_at = 'infinity'
-        ORDER BY u.id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+        WHERE u.held_by = s.name AND u.organization_id = s.owner AND u.due_at = 'infinity'
+        ORDER BY u.id LIMIT s.share FOR NO KEY UPDATE SKIP LOCKED
     ) AS w
+), turns AS (
+    SELECT name, id, row_number() OVER (PARTITION BY name, owner ORDER BY id) AS turn FROM own
+), slice AS MATERIALIZED (
+    SELECT f.name, t.id,
+        f.begin + make_interval(secs => row_number() OVER (PARTITION BY f.name ORDER BY t.turn, t.id) / f.per_second) AS due
+    FROM turns t
+    JOIN free f ON f.name = t.name
 ), promised AS (
     UPDATE certpipe.services s
     SET released_until = p.until
