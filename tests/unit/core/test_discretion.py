@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from certpipe.core.bundle import Bundle
-from certpipe.core.discretion import discreet
+from certpipe.core.discretion import CUT, discreet
 
 PASSWORD = "Ñ\"a\\b/c <&+'ñ😀 z"
 KEY = bytes(range(256)) * 5
@@ -43,6 +43,19 @@ def test_so_is_base64_that_is_long_enough_to_be_of_a_key(notation: Callable[[str
     bundle = Bundle(certificate=b"cer", private_key=KEY, password=PASSWORD)
     said = notation(base64.b64encode(KEY[:-1]).decode())
     assert discreet(f"bad: {said} folio 12345", bundle) == "bad: […] folio 12345"
+
+
+@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)
+def test_so_is_the_beginning_of_a_password_where_the_words_were_cut(notation: Callable[[str], str]) -> None:
+    bundle = Bundle(certificate=b"cer", private_key=KEY, password=PASSWORD)
+    for said in (PASSWORD, PASSWORD[:-1], PASSWORD[:1]):
+        assert discreet(f"bad: {notation(said)}{CUT}", bundle) == f"bad: […]{CUT}"
+    said = notation(PASSWORD)
+    for size in range(12, len(said)):
+        head, _, left = discreet(f"bad: {said[:size]}{CUT}", bundle).partition("[…]")
+        assert head == "bad: "
+        assert len(left) <= len(f"&#x1f600{CUT}"), "more than one escape that was cut"
+    assert discreet(f"bad: 12345{CUT}", bundle) == f"bad: 12345{CUT}"
 
 
 @pytest.mark.parametrize("password", ["", "a.c", "[", "\ud800", "\n", "\\" * 500])
