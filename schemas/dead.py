@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from schemas.base import Contract
-from schemas.status import ProblemView, Stage
+from schemas.status import ProblemView, Stage, ToldStage
 from schemas.webhooks import After, Instant
 
 CODE_PATTERN = "[a-z][a-z0-9_]{0,99}"
@@ -49,7 +49,7 @@ class DeadLetterView(Contract):
     upload_id: UUID | None = None
     organization_id: UUID | None = None
     epoch: int | None = None
-    stage: Stage | None = None
+    stage: ToldStage | None = None
     code: str | None = None
     problems: tuple[ProblemView, ...] = ()
     message: Annotated[

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from schemas.base import Contract, Kind
-from schemas.status import ProblemView, Stage
+from schemas.status import ProblemView, ToldStage
 
 
 class EventType(StrEnum):
@@ -125,7 +125,7 @@ class EventData(Contract):
     kind: Annotated[Kind | None, Field(description="What the upload was submitted as")] = None
     certificate: CertificateSummary | None = None
     replaced_by: UUID | None = None
-    stage: Stage | None = None
+    stage: ToldStage | None = None
     code: str | None = None
     attempt: int | None = None
     problems: tuple[ProblemView, ...] = ()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.base import Contract, Kind
 
@@ -30,6 +31,10 @@ class Stage(StrEnum):
     ENCRYPT = "encrypt"
     PERSIST = "persist"
     FORWARD = "forward"
+
+
+ToldStage = Annotated[Stage | SkipJsonSchema[str], Field(union_mode="left_to_right")]
+"""A stage as it was written down: by a newer version perhaps, before this one came back."""
 
 
 class Actor(StrEnum):
@@ -90,7 +95,7 @@ class HistoryEntry(Contract):
     sequence: int
     type: str
     at: datetime
-    stage: Stage | None = None
+    stage: ToldStage | None = None
     code: str | None = None
     attempt: int | None = None
     destination: str | None = None

@@ -406,6 +406,7 @@ class MemoryInbox:
         self._stopped = False
         self.settled: list[tuple[Delivery, Settlement]] = []
         self._changed = asyncio.Event()
+        self._held: dict[int, Delivery] = {}
 
     def put(self, *deliveries: Delivery) -> None:
         self._waiting += deliveries
@@ -416,9 +417,19 @@ class MemoryInbox:
             self._there.clear()
             await self._there.wait()
         taken, self._waiting = self._waiting[:limit], self._waiting[limit:]
+        self._held |= {id(delivery): delivery for delivery in taken}
         return taken
 
+    def holds(self, delivery: Delivery) -> bool:
+        return id(delivery) in self._held
+
+    def cut(self) -> None:
+        """The connection is gone: what was not settled comes again."""
+        held, self._held = list(self._held.values()), {}
+        self.put(*(replace(delivery, count=delivery.count + 1) for delivery in held))
+
     async def settle(self, deliveries: Sequence[Delivery], settlement: Settlement) -> None:
+        deliveries = [delivery for delivery in deliveries if self._held.pop(id(delivery), None)]
         self.settled += [(delivery, settlement) for delivery in deliveries]
         self._changed.set()
         if settlement is Settlement.REQUEUE and not self._stopped:

@@ -266,6 +266,19 @@ async def test_settling_twice_does_no_harm(broker: Broker) -> None:
     assert await drain(inbox, until="b") == ["b"]
 
 
+async def test_what_is_received_is_held_until_it_is_settled_or_the_broker_has_it_back(broker: Broker) -> None:
+    await broker.publisher.publish(work("a", "b"))
+    inbox = broker.inbox(VALIDATE, prefetch=10)
+    ended, left = await receive(inbox, 2)
+    assert inbox.holds(ended)
+    await inbox.settle([ended], Settlement.ACK)
+    assert not inbox.holds(ended)
+    await inbox.stop()
+    assert inbox.holds(left)
+    await broker.close()
+    assert not inbox.holds(left)
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

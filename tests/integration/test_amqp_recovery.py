@@ -1,6 +1,7 @@
 """RabbitMQ goes away and comes back, in every way that it has; nobody restarts anything."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import aio_pika
@@ -15,9 +16,13 @@ from certpipe.broker.declare import apply
 from certpipe.broker.lane import Lane
 from certpipe.core.clock import SystemClock
 from certpipe.core.errors import Unavailable
+from certpipe.core.ids import uuid7
 from certpipe.core.ports.broker import Delivery, Inbox, Message, Settlement
+from certpipe.core.ports.directory import Producer
 from certpipe.development.rabbitmq import PrivateRabbit
+from certpipe.ingress.amqp import PREFETCH, ProducersDoor
 from schemas.status import Stage
+from tests.unit.ingress.scene import Scene
 
 QUEUE = topology.queue_of(Stage.VALIDATE)
 PATIENCE = 90.0
@@ -61,6 +66,13 @@ async def flood(broker: AmqpBroker) -> None:
     """Publish, into a queue that no test reads, until it fails."""
     while True:
         await broker.publisher.publish([Message(topology.WORK, Stage.FORWARD, b"{}")] * 50)
+
+
+def sealed(scene: Scene) -> bytes:
+    """A producer's message."""
+    box = {"format": "jwe", "kid": "intake-1", "ciphertext": "a..b.c.d"}
+    ids = {"upload_id": str(uuid7()), "party_id": str(scene.party)}
+    return json.dumps({"version": 1, **ids, "kind": "csd", "sealed": box}).encode()
 
 
 def consumer_of(lane: Lane) -> str:
@@ -152,6 +164,33 @@ async def test_connections_that_the_operator_closes_come_back_under_their_names(
     connections = await private_rabbit.ctl("list_connections", "client_properties")
     assert "certpipe.recovery.publish" in connections
     assert "certpipe.recovery.consume" in connections
+
+
+async def test_producers_messages_that_wait_wait_on_when_their_connection_is_closed(
+    broker: AmqpBroker, private_rabbit: PrivateRabbit, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene, stopping = Scene(), asyncio.Event()
+    scene.directory.producers["certpipe"] = Producer("certpipe", scene.organization, may_send_clear=False)
+    scene.store.waiting_of[scene.organization] = scene.organization_limit
+    inbox = broker.inbox(topology.UPLOADS_QUEUE, prefetch=PREFETCH)
+    door = ProducersDoor(inbox, broker.publisher, scene.service, scene.directory, topology.DEAD, CLOCK)
+    running = asyncio.create_task(door.run(stopping))
+    async with asyncio.timeout(PATIENCE):
+        async with await connect(private_rabbit.url, name="producer") as connection:
+            exchange = await (await connection.channel()).get_exchange(topology.UPLOADS, ensure=False)
+            for _ in range(200):
+                await exchange.publish(aio_pika.Message(sealed(scene), user_id="certpipe"), topology.UPLOADS_KEY)
+        for times in (0, 1):
+            while sum(each.count == times for own in door.aside.oldest(200) for each in own) < 200:
+                await CLOCK.wait(0.01)
+            if times == 0:
+                await private_rabbit.ctl("close_all_connections", "by the test")
+        scene.store.waiting_of.clear()
+        while len(scene.store.rows) < 200:
+            await CLOCK.wait(0.01)
+        stopping.set()
+        await running
+    assert "refused" not in caplog.text
 
 
 async def test_a_consumer_that_rabbitmq_forgot_is_found_out_and_replaced(

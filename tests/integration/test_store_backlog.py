@@ -137,6 +137,18 @@ async def test_redrive_makes_every_active_upload_due_and_no_other(database_url: 
         assert {ref for stage in due.values() for ref in stage} == set(refs)
 
 
+async def test_a_late_note_of_a_dispatch_does_not_put_off_what_is_redriven(database_url: str) -> None:
+    """It is on its way for up to half a second, and tells of a message that the broker may have lost since."""
+    async with storehouse(database_url) as house:
+        fresh, later = await house.accepted(2)
+        await house.validate.settle([postponed(later)])
+        (later,) = [UploadRef(id=later.id, epoch=(await house.row(later.id))["epoch"])]
+        await house.backlog.dispatched([fresh, later])
+        assert await house.backlog.redrive() == 2
+        await house.backlog.close()
+        assert set((await house.backlog.due(10))[Stage.VALIDATE]) == {fresh, later}
+
+
 async def test_depth_counts_what_has_not_ended(database_url: str) -> None:
     async with storehouse(database_url) as house:
         assert await house.backlog.depth() == 0

@@ -1,11 +1,13 @@
 """After a way back to this version: what a newer one wrote, and this one does not know, holds up nobody."""
 
+import json
 from datetime import timedelta
 from uuid import UUID
 
 from schemas.events import EventType
+from schemas.status import UploadStatus
 from schemas.webhooks import DeliveryPage
-from tests.integration.storehouse import Storehouse, storehouse
+from tests.integration.storehouse import AWAY, Storehouse, postponed, storehouse
 from tests.integration.toldhouse import NOW, Toldhouse, taken
 
 NEWER = "certificate.expiring"
@@ -73,6 +75,28 @@ async def test_its_deliveries_go_to_who_wants_every_type_or_that_one_and_no_othe
         page: DeliveryPage = await telling.endpoints.deliveries(every, state=None, event_id=id_, cursor=None, limit=5)
         assert [(each.event_id, each.type) for each in page.items] == [(id_, NEWER)]
         assert DeliveryPage.model_validate_json(page.model_dump_json()) == page
+
+
+async def test_a_known_event_with_a_stage_and_members_that_are_not_known_is_told_and_shown(database_url: str) -> None:
+    async with storehouse(database_url) as house:
+        telling = Toldhouse(house)
+        (ref,) = await house.accepted()
+        await house.validate.settle([postponed(ref)])
+        newer = json.dumps([{**AWAY.view().model_dump(mode="json"), "newer": True}])
+        await house.database.execute("UPDATE certpipe.uploads SET problems = $2 WHERE id = $1", ref.id, newer)
+        await house.database.execute(
+            "UPDATE certpipe.events SET stage = 'weigh', problems = $2 WHERE subject_id = $1 AND type = $3",
+            ref.id,
+            newer,
+            EventType.RETRIED,
+        )
+        await telling.placed()
+        told = (await telling.all())[-1].event
+        assert (told.type, told.data.stage, told.data.problems) == (EventType.RETRIED, "weigh", (AWAY.view(),))
+        status = await house.statuses.upload(ref.id, [house.organization.id])
+        assert status is not None
+        assert (status.history[-1].stage, status.problems) == ("weigh", (AWAY.view(),))
+        assert UploadStatus.model_validate_json(status.model_dump_json()) == status
 
 
 async def test_an_endpoint_that_asked_for_it_is_shown(database_url: str) -> None:

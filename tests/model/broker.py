@@ -93,6 +93,9 @@ class ModelInbox:
         elif settlement is Settlement.DEAD_LETTER:
             self._broker.dead += items
 
+    def holds(self, delivery: Delivery) -> bool:
+        return id(delivery.token) in self._held
+
     async def stop(self) -> None:
         """Nobody stops in the model; processes die."""
 

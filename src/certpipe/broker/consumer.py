@@ -58,6 +58,13 @@ class AmqpInbox:
         for lane, tags in lanes.items():
             await lane.settle(tags, settlement)
 
+    def holds(self, delivery: Delivery) -> bool:
+        match delivery.token:
+            case (Lane() as lane, int(tag)):
+                return tag in lane.outstanding and not lane.gone.is_set()
+            case _:
+                return False
+
     async def stop(self) -> None:
         self._stopping.set()
         self._attention.set()

@@ -139,6 +139,9 @@ class InProcessInbox:
                 self._router.bury(held, self._queue, "rejected")
         self._wake.set()
 
+    def holds(self, delivery: Delivery) -> bool:
+        return isinstance(delivery.token, _Item) and delivery.token in self._held
+
     async def stop(self) -> None:
         self._stopped = True
         self._queue.listeners.discard(self._wake)

@@ -30,6 +30,9 @@ class Outstanding:
     def __len__(self) -> int:
         return len(self._tags)
 
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._tags
+
     def add(self, tag: int) -> None:
         """A tag was delivered. Tags only grow."""
         self._tags[tag] = None

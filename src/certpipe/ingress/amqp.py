@@ -51,7 +51,7 @@ class Verdict:
 
 
 ASIDE: Final = Verdict(UploadReply(accepted=False, upload_id=None, problems=()))
-"""No end yet: it was put aside."""
+"""No end yet: it was put aside, or comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class ProducersDoor:
 
     async def _handle(self, deliveries: Sequence[Delivery], stopping: asyncio.Event) -> None:
         waiting, tries = deliveries, 0
-        while waiting:
+        while waiting := self._still_held(waiting):
             verdicts = await asyncio.gather(*(self._judge(delivery) for delivery in waiting))
             kept = await self._keep([verdict for verdict in verdicts if verdict and verdict.kept])
             judged = [
@@ -125,6 +125,11 @@ class ProducersDoor:
                 self.aside.drop(waiting)
                 await self.inbox.settle(waiting, Settlement.REQUEUE)
                 return
+
+    def _still_held(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Without those whose connection is gone, here and among those that were put aside: they come again."""
+        self.aside.keep_only(self.inbox.holds)
+        return [delivery for delivery in deliveries if self.inbox.holds(delivery)]
 
     async def _judge(self, delivery: Delivery) -> Verdict | None:
         """None: it did not happen, and may later. `ASIDE`: likewise, and nobody else need wait for it."""
@@ -153,7 +158,7 @@ class ProducersDoor:
     ) -> Verdict | None:
         if producer is None or not isinstance(error, Unavailable) or ORGANIZATION_BUSY not in error.problems:
             return None
-        if self.aside.put(producer.organization_id, delivery, self.clock.now()):
+        if not self.inbox.holds(delivery) or self.aside.put(producer.organization_id, delivery, self.clock.now()):
             return ASIDE
         return _refusal(delivery, message, error.problems)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -43,6 +43,10 @@ class Aside:
         self._since[key] = now
         self.filled.set()
         return True
+
+    def keep_only(self, held: Callable[[Delivery], bool]) -> None:
+        """Forget those that `held` denies: they come again, and must not take the place of what they come as."""
+        self.drop([delivery for own in self._waiting.values() for delivery in own.values() if not held(delivery)])
 
     def oldest(self, limit: int) -> Sequence[Sequence[Delivery]]:
         """The first of each organization."""

@@ -1,8 +1,8 @@
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from certpipe.core.bundle import Bundle
+from certpipe.core.discretion import discreet
 from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.ports.connector import Connector
 from certpipe.core.ports.custody import Unwrapper
@@ -10,10 +10,6 @@ from certpipe.core.ports.services import Gate
 from certpipe.core.problems import INTERNAL, Problem
 from certpipe.core.uploads import Forwarded, Receipt, Stored
 from schemas.status import Actor
-
-_STRUCK = "[…]"
-_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
-"""Base64 that is longer than any word or number of a provider's."""
 
 NO_DESTINATION = Problem(
     "no_destination",
@@ -74,7 +70,7 @@ class Forward:
 def _discreet(error: CertpipeError, bundle: Bundle) -> CertpipeError:
     """The same error, without what a provider quoted of our request: its words are stored and shown."""
     error.problems = tuple(
-        replace(problem, provider_message=_RUN.sub(_STRUCK, problem.provider_message.replace(bundle.password, _STRUCK)))
+        replace(problem, provider_message=discreet(problem.provider_message, bundle))
         if problem.provider_message
         else problem
         for problem in error.problems

@@ -12,7 +12,6 @@ from certpipe.store.database import Database, Record
 from certpipe.store.documents import acts_of, document_of, document_text, view_texts, views_of
 from certpipe.store.named import queries
 from schemas.dead import DeadLetterPage, DeadLetterView, DeathReason, LetterState
-from schemas.status import Stage
 
 _SQL = queries("dead")
 _BEFORE_THE_FIRST: Final = 2**63 - 1
@@ -86,7 +85,7 @@ def _view(row: Record) -> DeadLetterView:
         upload_id=row["upload_id"],
         organization_id=row["organization_id"],
         epoch=row["epoch"],
-        stage=None if row["stage"] is None else Stage(row["stage"]),
+        stage=row["stage"],
         code=row["code"],
         problems=views_of(row["problems"]),
         message=None if row["message"] is None else document_of(row["message"]),

@@ -42,12 +42,12 @@ def view_texts(views: tuple[ProblemView, ...]) -> str | None:
 
 def facts_of(text: str | None) -> CertificateFacts:
     """The facts again; all null where nothing was read."""
-    return CertificateFacts() if text is None else _FACTS.validate_json(text)
+    return CertificateFacts() if text is None else _read(_FACTS, text)
 
 
 def views_of(text: str | None) -> tuple[ProblemView, ...]:
     """The problems as they are shown."""
-    return () if text is None else _PROBLEMS.validate_json(text)
+    return () if text is None else _read(_PROBLEMS, text)
 
 
 def problems_of(text: str | None) -> tuple[Problem, ...]:
@@ -57,12 +57,12 @@ def problems_of(text: str | None) -> tuple[Problem, ...]:
 
 def history_of(text: str) -> tuple[HistoryEntry, ...]:
     """The steps of an upload."""
-    return _HISTORY.validate_json(text)
+    return _read(_HISTORY, text)
 
 
 def receipts_of(text: str) -> tuple[ReceiptView, ...]:
     """What destinations answered."""
-    return _RECEIPTS.validate_json(text)
+    return _read(_RECEIPTS, text)
 
 
 def attempt_text(attempt: AttemptView) -> str:
@@ -73,12 +73,12 @@ def attempt_text(attempt: AttemptView) -> str:
 
 def attempts_of(text: str) -> tuple[AttemptView, ...]:
     """The attempts of a delivery."""
-    return _ATTEMPTS.validate_json(text)
+    return _read(_ATTEMPTS, text)
 
 
 def acts_of(text: str) -> tuple[LetterAct, ...]:
     """What was done with a dead letter."""
-    return _ACTS.validate_json(text)
+    return _read(_ACTS, text)
 
 
 def document_text(document: Mapping[str, Any]) -> str:
@@ -94,6 +94,11 @@ def document_of(text: str) -> dict[str, Any]:
 def storable(text: str) -> str:
     """The same text without what PostgreSQL cannot hold and strangers may send: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def _read(adapter: TypeAdapter[T], text: str) -> T:
+    """Strict but for members that are not known: a newer version may have written them, before this one came back."""
+    return adapter.validate_json(text, extra="ignore")
 
 
 def _text(adapter: TypeAdapter[T], value: T) -> str:

@@ -9,7 +9,6 @@ from certpipe.store.database import Record
 from certpipe.store.documents import facts_of, views_of
 from schemas.base import Kind
 from schemas.events import CATALOGUE, CertificateSummary, Event, EventData, EventType, ToldType
-from schemas.status import Stage
 
 _CARRIES: Mapping[str, Sequence[str]] = MappingProxyType({each: CATALOGUE[each].carries for each in EventType})
 _BEFORE_ITS_CERTIFICATE = {EventType.VALIDATED}
@@ -44,7 +43,7 @@ def event_of(row: Record) -> Event:
         kind=None if row["kind"] is None else Kind(row["kind"]),
         certificate=_certificate(kind, row) if "certificate" in carries else None,
         replaced_by=row["own_certificate_id"] if "replaced_by" in carries else None,
-        stage=Stage(row["stage"]) if "stage" in carries and row["stage"] is not None else None,
+        stage=row["stage"] if "stage" in carries else None,
         code=row["code"] if "code" in carries else None,
         attempt=row["event_attempt"] if "attempt" in carries else None,
         problems=views_of(row["problems"]) if "problems" in carries else (),

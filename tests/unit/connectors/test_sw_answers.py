@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from certpipe.connectors.sw.answers import MOST_WORDS, Answer, looked_up, refused_login, seconds_to_wait, success
+from certpipe.core.discretion import CUT
 from certpipe.core.errors import CertpipeError, Rejected, Unavailable, Uncertain
 from schemas.status import Actor
 
@@ -106,6 +107,7 @@ def test_the_providers_words_are_bounded_and_hold_no_control_characters() -> Non
     assert words.provider_message is not None
     assert words.provider_message.startswith("a [31m b")
     assert len(words.provider_message) == MOST_WORDS
+    assert words.provider_message.endswith(CUT)
 
 
 @pytest.mark.parametrize(

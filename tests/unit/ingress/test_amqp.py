@@ -394,6 +394,36 @@ async def test_what_has_no_place_among_those_that_wait_is_refused_and_kept_and_s
         assert await room.end_of(_another(room), user="other") is Settlement.ACK
 
 
+async def test_when_the_connection_was_lost_those_that_waited_wait_on_and_none_of_them_is_tried_twice() -> None:
+    async with running() as room:
+        _overload(room)
+        for _ in range(3):
+            _put(room, 200) if not len(room.door.aside) else room.inbox.cut()
+            assert await room.end_of(_another(room), user="other") is Settlement.ACK
+            assert len(room.door.aside) == 200
+        assert room.codes == []
+        _overload(room, waiting=0)
+        async with asyncio.timeout(30):
+            while len(room.inbox.settled) < 203:
+                room.clock.tick_shorter_than(5)
+                await asyncio.wait([asyncio.create_task(_nothing())])
+        assert len(room.door.aside) == 0
+        assert len(room.publisher.published) == len(room.scene.store.rows) == 203
+        assert {delivery.count for delivery, _ in room.inbox.settled[-200:]} == {2}
+
+
+async def test_what_is_held_for_the_database_is_left_to_its_next_delivery_when_the_connection_was_lost() -> None:
+    async with running() as room:
+        room.scene.store.away = True
+        ending = asyncio.create_task(room.end_of(room.message()))
+        await _until_waiting(room)
+        room.inbox.cut()
+        room.scene.store.away = False
+        room.clock.tick_shorter_than(60)
+        assert await ending is Settlement.ACK
+        assert len(room.publisher.published) == 1
+
+
 async def test_who_has_waited_for_long_is_refused_and_the_others_wait_on() -> None:
     async with running() as room:
         _overload(room)

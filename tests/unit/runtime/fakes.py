@@ -90,6 +90,9 @@ class Inbox:
         if len(self.settled) == self.expected:
             self.all_settled.set()
 
+    def holds(self, delivery: Delivery) -> bool:
+        return all(each is not delivery for each, _ in self.settled)
+
     async def stop(self) -> None:
         self.stopped.set()
 

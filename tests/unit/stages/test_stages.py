@@ -1,6 +1,7 @@
 """The four stages, one upload at a time, with real keys in memory."""
 
 import base64
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +25,7 @@ from certpipe.crypto.opening import BoxOpener
 from certpipe.crypto.sealing import HpkeSealer
 from certpipe.pipeline import PIPELINE
 from certpipe.sat.trust import Anchors, Environment
-from certpipe.simulators.authority import RFC
+from certpipe.simulators.authority import RFC, Authority
 from certpipe.stages.encrypt import Encrypt
 from certpipe.stages.forward import Forward
 from certpipe.stages.persist import Persist
@@ -243,6 +244,14 @@ async def test_a_provider_that_quotes_our_request_does_not_make_us_tell_its_secr
     with pytest.raises(Rejected) as told:
         await forwarding({"pac": Destination(sends=[no])})(await stored(validate, csd))
     assert told.value.problems[0].provider_message == "bad request: […] with […], folio 12345"
+
+
+async def test_nor_where_it_quotes_it_as_json(validate: Validate, authority: Authority) -> None:
+    own = authority.issue(Kind.CSD, password='Ñandú"\\1').bundle
+    no = Rejected(replace(AWAY, provider_message=f"bad request: {json.dumps({'password': own.password})}"))
+    with pytest.raises(Rejected) as told:
+        await forwarding({"pac": Destination(sends=[no])})(await stored(validate, own))
+    assert told.value.problems[0].provider_message == 'bad request: {"password": "[…]"}'
 
 
 async def test_nothing_is_unwrapped_or_sent_while_a_destination_is_shut_but_for_its_probe(

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from certpipe.connectors.sw import problems
+from certpipe.core.discretion import CUT
 from certpipe.core.errors import AccountRefused, CertpipeError, Rejected, Unavailable, Uncertain
 from certpipe.core.problems import Problem
 
@@ -88,12 +89,14 @@ def refused_login(answer: Answer) -> bool:
 
 
 def spoken(problem: Problem, answer: Answer) -> Problem:
-    """The problem with the provider's code and words, verbatim but for control characters and length."""
+    """The problem with the provider's code and words, verbatim but for control characters and length (`CUT`)."""
     envelope = answer.envelope() or {}
     said = [
         text for name in ("message", "messageDetail") if isinstance(text := envelope.get(name), str) and text.strip()
     ]
-    words = _CONTROL.sub(" ", " - ".join(said)).strip()[:MOST_WORDS]
+    words = _CONTROL.sub(" ", " - ".join(said)).strip()
+    if len(words) > MOST_WORDS:
+        words = words[: MOST_WORDS - len(CUT)] + CUT
     code = envelope.get("code")
     if not isinstance(code, str | int) or isinstance(code, bool) or not str(code).strip():
         leading = _LEADING_CODE.match(words)

@@ -87,6 +87,12 @@ class Inbox(Protocol):
         the broker delivers it again.
         """
 
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether its end is still to come from here: it was not settled, and its connection is there.
+
+        Where it is not, the broker has it again, or delivers it again: whatever is done about this one is done twice.
+        """
+
     async def stop(self) -> None:
         """Receive nothing new; deliveries that were already received can still be settled. Idempotent."""
 

@@ -87,7 +87,8 @@ SELECT now() AS now, count(*) AS due FROM certpipe.uploads WHERE due_at <= now()
 
 -- name: redrive
 -- One slice of what was last changed before $1 and is not due yet. Of what is due at infinity only what nobody would let
--- go: suspects have a time of their own, and what waits for a service is let go by other queries.
+-- go: suspects have a time of their own, and what waits for a service is let go by other queries. It counts as dispatched
+-- already, so that no late note of the dispatch from before puts it off until the reconciler's time.
 WITH waiting AS MATERIALIZED (
     SELECT u.id FROM certpipe.uploads u
     WHERE u.due_at > $1 AND u.updated_at <= $1
@@ -99,7 +100,7 @@ WITH waiting AS MATERIALIZED (
     ORDER BY u.due_at LIMIT $2 FOR NO KEY UPDATE OF u SKIP LOCKED
 )
 UPDATE certpipe.uploads u
-SET due_at = $1, dispatched_at = NULL
+SET due_at = $1, dispatched_at = now()
 FROM waiting w
 WHERE u.id = w.id
 RETURNING u.id
