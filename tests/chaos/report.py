@@ -38,7 +38,7 @@ or until all have ended (then *uploads/s after* is `-`). With 10 000 uploads, mo
 Clients send 180 uploads per second (110 in process), three quarters of what this machine does, which also runs the
 clients, the PAC, the receiver and the servers; after a fault they catch up.
 
-`make chaos` runs every scenario with 10 000 uploads on every broker that it fits, which takes two hours; one of them:
+`make chaos` runs every scenario with 10 000 uploads on every broker that it fits, which takes three hours; one of them:
 `make chaos ARGS="--scenario kills --broker rabbitmq310 --uploads 600"`. A run takes the place of the earlier one in the
 table, also when it broke. RabbitMQ 4 comes from a tree of Debian 13 under `.cache/chaos/` (root, `debootstrap`).
 `make soak HOURS=6` works in peace for so long, and fails when memory, open files or dead rows grow. A short set runs
