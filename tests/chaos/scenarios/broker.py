@@ -75,16 +75,20 @@ async def unroute(rig: Rig) -> None:
         await queue.bind(WORK, Stage.PERSIST)
 
 
+_ALARM: Final = "{resource_limit, memory, node()}"
+"""Not by a low limit: a node in a tree without /proc does not watch its memory."""
+
+
 async def alarm(rig: Rig) -> None:
     """Have it believe that memory runs out: it takes nothing from those who publish."""
     await rig.at(_FIRST)
     async with rig.fault():
-        await _node(rig).ctl("set_vm_memory_high_watermark", "0.0001")
+        await _node(rig).ctl("eval", f"rabbit_alarm:set_alarm({{{_ALARM}, []}}).")
         before = len(rig.load.accepted)
         await rig.wait(3 * _OUTAGE)
         taken = len(rig.load.accepted) - before
         (rig.notes if taken else rig.hollow).append(f"{taken} accepted during the alarm")
-        await _node(rig).ctl("set_vm_memory_high_watermark", "absolute", "1GiB")
+        await _node(rig).ctl("eval", f"rabbit_alarm:clear_alarm({_ALARM}).")
 
 
 async def wipe(rig: Rig) -> None:
