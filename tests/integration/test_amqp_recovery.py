@@ -96,6 +96,33 @@ async def away(broker: AmqpBroker) -> None:
             await CLOCK.wait(0.01)
 
 
+async def test_producers_messages_that_wait_wait_on_when_their_connection_is_closed(
+    broker: AmqpBroker, private_rabbit: PrivateRabbit, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene, stopping = Scene(), asyncio.Event()
+    scene.directory.producers["certpipe"] = Producer("certpipe", scene.organization, may_send_clear=False)
+    scene.store.waiting_of[scene.organization] = scene.organization_limit
+    inbox = broker.inbox(topology.UPLOADS_QUEUE, prefetch=PREFETCH)
+    door = ProducersDoor(inbox, broker.publisher, scene.service, scene.directory, topology.DEAD, CLOCK)
+    running = asyncio.create_task(door.run(stopping))
+    async with asyncio.timeout(PATIENCE):
+        async with await connect(private_rabbit.url, name="producer") as connection:
+            exchange = await (await connection.channel()).get_exchange(topology.UPLOADS, ensure=False)
+            for _ in range(200):
+                await exchange.publish(aio_pika.Message(sealed(scene), user_id="certpipe"), topology.UPLOADS_KEY)
+        for times in (0, 1):
+            while sum(each.count == times for own in door.aside.oldest(200) for each in own) < 200:
+                await CLOCK.wait(0.01)
+            if times == 0:
+                await private_rabbit.ctl("close_all_connections", "by the test")
+        scene.store.waiting_of.clear()
+        while len(scene.store.rows) < 200:
+            await CLOCK.wait(0.01)
+        stopping.set()
+        await running
+    assert "refused" not in caplog.text
+
+
 @pytest.mark.slow
 async def test_consumer_and_publisher_outlive_a_restart(broker: AmqpBroker, private_rabbit: PrivateRabbit) -> None:
     inbox = broker.inbox(QUEUE, prefetch=10)
@@ -164,33 +191,6 @@ async def test_connections_that_the_operator_closes_come_back_under_their_names(
     connections = await private_rabbit.ctl("list_connections", "client_properties")
     assert "certpipe.recovery.publish" in connections
     assert "certpipe.recovery.consume" in connections
-
-
-async def test_producers_messages_that_wait_wait_on_when_their_connection_is_closed(
-    broker: AmqpBroker, private_rabbit: PrivateRabbit, caplog: pytest.LogCaptureFixture
-) -> None:
-    scene, stopping = Scene(), asyncio.Event()
-    scene.directory.producers["certpipe"] = Producer("certpipe", scene.organization, may_send_clear=False)
-    scene.store.waiting_of[scene.organization] = scene.organization_limit
-    inbox = broker.inbox(topology.UPLOADS_QUEUE, prefetch=PREFETCH)
-    door = ProducersDoor(inbox, broker.publisher, scene.service, scene.directory, topology.DEAD, CLOCK)
-    running = asyncio.create_task(door.run(stopping))
-    async with asyncio.timeout(PATIENCE):
-        async with await connect(private_rabbit.url, name="producer") as connection:
-            exchange = await (await connection.channel()).get_exchange(topology.UPLOADS, ensure=False)
-            for _ in range(200):
-                await exchange.publish(aio_pika.Message(sealed(scene), user_id="certpipe"), topology.UPLOADS_KEY)
-        for times in (0, 1):
-            while sum(each.count == times for own in door.aside.oldest(200) for each in own) < 200:
-                await CLOCK.wait(0.01)
-            if times == 0:
-                await private_rabbit.ctl("close_all_connections", "by the test")
-        scene.store.waiting_of.clear()
-        while len(scene.store.rows) < 200:
-            await CLOCK.wait(0.01)
-        stopping.set()
-        await running
-    assert "refused" not in caplog.text
 
 
 async def test_a_consumer_that_rabbitmq_forgot_is_found_out_and_replaced(
