@@ -1,18 +1,22 @@
-"""The model in `docs/model` says what its page says, where Spin is installed."""
+"""The model in `docs/model` says what its page says."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.languages import Language, fault
+
+SPIN = Language((), ("spin", "-V"), packages=("spin", "gcc", "libc6-dev"))
 MODEL = Path(__file__).parents[2] / "docs" / "model" / "outbox.pml"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not (shutil.which("spin") and shutil.which("gcc")), reason="needs spin and gcc"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spin() -> None:
+    if said := fault(SPIN):
+        pytest.skip(said)
 
 
 def _errors(folder: Path, *options: str) -> str:
