@@ -27,8 +27,8 @@ Written by `make chaos` (`python -m tests.chaos`). Each line is one run: clients
 them for a party of its own, every fifth for one of ten parties that many send to) to certpipe's processes, the fault
 happens meanwhile, and a checker compares what the clients were promised with the database, with what the simulated PAC
 received, part by part, and with what a receiver of webhooks was told. Every number but *accepted*, *sent again
-(Efisco)* and those of the last five columns has to be 0; Efisco offers no look-up, so that what may have arrived is
-sent again. *Other faults* names what else was found ([verdict.py](../tests/chaos/verdict.py) says what each is): wrong
+(Efisco)* and those of the last five columns has to be 0; Efisco can only be asked for a list, page by page, of which
+nobody documents the order, so that what it gets twice is counted apart. *Other faults* names what else was found ([verdict.py](../tests/chaos/verdict.py) says what each is): wrong
 ends, steps left out or taken twice, dead letters that were no poison, messages left in queues, a fault that did not
 come about. Moments are chosen by the count of accepted uploads, and by the seed.
 

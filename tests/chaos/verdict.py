@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Verdict:
-    """Counts; all but the numbers of duplicates at a destination without a look-up have to be 0.
+    """Counts; all but the duplicates at the destination that can only be asked for a list have to be 0.
 
     Attributes:
         broke: the harness could not run it to its end.
@@ -21,7 +21,7 @@ class Verdict:
         gaps: events whose numbers are not without a gap.
         missing: events that the receiver of webhooks never got.
         untrue: events that it got and that nobody committed.
-        duplicates: certificates that a destination was sent again, of those where a look-up exists at the CSD vault.
+        duplicates: certificates that the CSD vault, which can be asked for each, was sent again.
         duplicates_other: the same at the other destination.
         pac_wrong: what the PAC holds is not what ended as forwarded, or not a party's newest, or not what was sent.
         store_wrong: parties whose active certificate is not that of the newest upload.
