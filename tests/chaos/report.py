@@ -28,9 +28,10 @@ them for a party of its own, every fifth for one of ten parties that many send t
 happens meanwhile, and a checker compares what the clients were promised with the database, with what the simulated PAC
 received, part by part, and with what a receiver of webhooks was told. Every number but *accepted*, *sent again
 (Efisco)* and those of the last five columns has to be 0; Efisco can only be asked for a list, page by page, of which
-nobody documents the order, so that what it gets twice is counted apart. *Other faults* names what else was found ([verdict.py](../tests/chaos/verdict.py) says what each is): wrong
-ends, steps left out or taken twice, dead letters that were no poison, messages left in queues, a fault that did not
-come about. Moments are chosen by the count of accepted uploads, and by the seed.
+nobody documents the order, so that what it gets twice is counted apart. *Other faults* names what else was found
+([verdict.py](../tests/chaos/verdict.py) says what each is): wrong ends, steps left out or taken twice, dead letters
+that were no poison, messages left in queues, a fault that did not come about. Moments are chosen by the count of
+accepted uploads, and by the seed. A line is of the sources of its commit, checker and all.
 
 *back after s*: seconds from the end of the fault until uploads end at 90 % of the rate from before it for five seconds,
 or until all have ended (then *uploads/s after* is `-`). With 10 000 uploads, more than ten seconds count as a fault
