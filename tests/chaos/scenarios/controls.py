@@ -3,25 +3,19 @@
 from typing import Final
 
 from tests.chaos.mischief import Mischief
-from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
+from tests.chaos.scenarios.messages import whole_run
 
 _ONE_BROKER: Final = frozenset({"rabbitmq310"})
 _PATIENCE: Final = 10.0
 """Who is behind a dead attempt waits for two minutes. Nobody waits for that here."""
 
 
-async def all_sent(rig: Rig) -> None:
-    """Nothing else happens than what the processes do themselves."""
-    async with rig.fault():
-        await rig.at(1.0)
-
-
 SCENARIOS: Final = (
     Scenario(
         "acks-first",
         "a worker acknowledges before it works, and dies once",
-        all_sent,
+        whole_run,
         _ONE_BROKER,
         mischief={"validate": Mischief(ack_first=True, die_at="settle.before")},
         told=False,
@@ -31,7 +25,7 @@ SCENARIOS: Final = (
     Scenario(
         "acks-last",
         "the same death of a worker as it is: the twin of `acks-first`",
-        all_sent,
+        whole_run,
         _ONE_BROKER,
         mischief={"validate": Mischief(die_at="settle.before")},
         told=False,
@@ -40,7 +34,7 @@ SCENARIOS: Final = (
     Scenario(
         "forgets-intents",
         "a worker does not see what may have been sent before, and dies once after sending",
-        all_sent,
+        whole_run,
         _ONE_BROKER,
         mischief={"forward": Mischief(forget_intents=True, die_at="sw-vault.send.after")},
         told=False,

@@ -8,7 +8,7 @@ from tests.chaos.rig import Rig
 from tests.chaos.scenario import Scenario
 
 
-async def storm(rig: Rig) -> None:
+async def whole_run(rig: Rig) -> None:
     """From the first to the last upload."""
     async with rig.fault():
         await rig.at(1.0)
@@ -18,7 +18,7 @@ SCENARIOS: Final = (
     Scenario(
         "duplicates",
         "every message is published three times",
-        storm,
+        whole_run,
         mischief=dict.fromkeys((*ROLES, "all"), Mischief(times=3)),
     ),
 )
